@@ -1,0 +1,52 @@
+# callboard: `make help` lists the targets.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help:  ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/' | expand -t 16
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+.venv/developed: .venv/installed
+	$(BIN)/python -m pip install --quiet --group dev
+	@touch $@
+
+.PHONY: demo
+demo: .venv/installed  ## install callboard and run its demo (under a minute)
+	$(BIN)/callboard demo
+
+.PHONY: check
+check: .venv/developed  ## lint, format, types, layers and sizes
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m pytest -q tests/unit/test_structure.py
+
+.PHONY: test
+test: .venv/developed  ## run the whole suite
+	$(BIN)/python -m pytest -q
+
+.PHONY: chaos
+chaos: .venv/developed  ## kill, stop and cut things for some minutes
+	$(BIN)/python -m pytest -q tests/chaos
+
+.PHONY: bench
+bench: .venv/developed  ## measure calls, creation, recovery and memory
+	$(BIN)/python bench/run.py
+
+.PHONY: format
+format: .venv/developed  ## format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: clean
+clean:  ## remove the virtual environment and caches
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,120 @@
+"""A broker: an address, a prefix and a cluster key that belong together, checked before anything is built on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import tenacity
+
+from callboard_broker.envelope import Signer
+from callboard_broker.errors import (
+    BrokerTooOldError,
+    BrokerUnreachableError,
+    ClusterKeyMismatchError,
+    EvictionPolicyError,
+)
+from callboard_broker.keys import Keyspace
+from callboard_broker.wire import Wire, checked, mapping, text, without_password
+
+if TYPE_CHECKING:
+    from callboard_broker.clusterkey import ClusterKey
+
+#: Version of what lies in Redis. Parties of different versions refuse each other.
+FORMAT: Final = "1"
+_OLDEST: Final = (7, 0)
+
+
+@dataclass(frozen=True)
+class Broker:
+    """Where a callboard lives and what signs its entries.
+
+    Args:
+        address: ``redis://``, ``rediss://`` or ``unix://`` URL.
+        key: The cluster key.
+        prefix: First part of every Redis key.
+    """
+
+    address: str = field(repr=False)
+    key: ClusterKey
+    prefix: str = "cb"
+
+    @property
+    def keys(self) -> Keyspace:
+        """Return the maker of Redis keys."""
+        return Keyspace(self.prefix)
+
+    @property
+    def version(self) -> bytes:
+        """Return what a call's ``v`` field says: the format, and which key signed it."""
+        return f"{FORMAT}.{self.key.key_id}".encode()
+
+    def signer(self, kind: str, target: str) -> Signer:
+        """Return a signer for what is meant for one target."""
+        return Signer(self.key, kind, self.prefix, target)
+
+    def connect(self, name: str, *, patience: float = 0.0) -> Wire:
+        """Open a connection.
+
+        Args:
+            name: What ``CLIENT LIST`` shows: the role and whose it is.
+            patience: Seconds for which to try again while nobody answers.
+
+        Raises:
+            BrokerUnreachableError: Nobody answers.
+            BrokerRefusedError: The server refuses us.
+        """
+        attempts = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(BrokerUnreachableError),
+            stop=tenacity.stop_after_delay(patience),
+            wait=tenacity.wait_random_exponential(multiplier=0.02, max=1.0),
+            reraise=True,
+        )
+        return attempts(Wire.open, self.address, name=f"{self.prefix}:{name}")
+
+    def check(self, wire: Wire) -> None:
+        """Check, and agree with all others on, what everything is built on.
+
+        Raises:
+            BrokerTooOldError: The server lacks commands that callboard needs.
+            EvictionPolicyError: The server would throw away keys without a TTL when its memory is full.
+            ClusterKeyMismatchError: The callboard under this prefix is signed with another key, or has another format.
+        """
+        shown = without_password(self.address)
+        about = _information(text(wire.call("INFO", "everything")))
+        version = about.get("redis_version", "0")
+        if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST:
+            raise BrokerTooOldError(
+                f"the server at {shown} is Redis {version}; callboard needs Redis 7.0 or Valkey 7.2"
+            )
+        policy = about.get("maxmemory_policy", "")
+        if policy.startswith("allkeys-"):
+            raise EvictionPolicyError(
+                f"the server at {shown} has maxmemory-policy {policy}: it would throw calls away when its memory is full. "
+                "Set it to noeviction: redis-cli CONFIG SET maxmemory-policy noeviction"
+            )
+        self._agree(wire, shown)
+
+    def _agree(self, wire: Wire, shown: str) -> None:
+        cluster = self.keys.cluster
+        for reply in wire.pipeline(
+            [("HSETNX", cluster, "key_id", self.key.key_id), ("HSETNX", cluster, "format", FORMAT)]
+        ):
+            checked(reply)
+        agreed = {name: value.decode() for name, value in mapping(wire.call("HGETALL", cluster)).items()}
+        if agreed["format"] != FORMAT:
+            raise ClusterKeyMismatchError(
+                f"the callboard {self.prefix!r} at {shown} has format {agreed['format']}, this one {FORMAT}: "
+                "use the same version of callboard everywhere, or another prefix"
+            )
+        if agreed["key_id"] != self.key.key_id:
+            raise ClusterKeyMismatchError(
+                f"the callboard {self.prefix!r} at {shown} is signed with the cluster key {agreed['key_id']}, but this "
+                f"process has the key {self.key.key_id}. Copy the key file from a machine where its supervisor runs and "
+                "name it by CALLBOARD_KEY_FILE; or use another prefix (CALLBOARD_PREFIX) for a callboard of your own"
+            )
+
+
+def _information(reply: str) -> dict[str, str]:
+    pairs = (line.partition(":") for line in reply.splitlines() if ":" in line)
+    return {name: value for name, _, value in pairs}

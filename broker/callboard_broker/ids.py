@@ -1,0 +1,30 @@
+"""Identifiers: random, in hexadecimal, so that they need no quoting in keys, shells and logs."""
+
+from __future__ import annotations
+
+import secrets
+
+
+def new_actor_id() -> str:
+    """Make an actor id: 32 hexadecimal characters."""
+    return secrets.token_hex(16)
+
+
+def new_client_id() -> str:
+    """Make a client id: 24 hexadecimal characters."""
+    return secrets.token_hex(12)
+
+
+def new_node_id() -> str:
+    """Make a node id: 24 hexadecimal characters."""
+    return secrets.token_hex(12)
+
+
+def new_token() -> str:
+    """Make the random half of an incarnation: a number can come back after a rollback of Redis, a token cannot."""
+    return secrets.token_hex(8)
+
+
+def worker_client_id(actor: str, token: str) -> str:
+    """Return the client id of the worker that is an actor's incarnation."""
+    return f"{actor}.{token}"

@@ -1,0 +1,183 @@
+"""Every Redis key that callboard uses, one function each.
+
+Keys are readable and hash-tagged. ``{b}`` is a bucket: everything that one script touches lies in one bucket, so the same
+code serves a single server and a cluster. A single server (or Sentinel) has one bucket, called 0.
+
+    cb:{0}:actor:<actor>                    HASH    the actor's record
+    cb:{0}:actor:<actor>:creation           HASH    signed creation: class, arguments, options
+    cb:{0}:actor:<actor>:mailbox            STREAM  outstanding calls
+    cb:{0}:actor:<actor>:mailbox:sealed     STREAM  the same, once the actor is ending: nobody can add to it by accident
+    cb:{0}:actor:<actor>:seen               HASH    dedup ledger: finished sequence numbers per caller
+    cb:{0}:actor:<actor>:attempts           HASH    how often a call has been charged, and by which incarnation
+    cb:{0}:actor:<actor>:carried            HASH    handles and objects that queued calls carry
+    cb:{0}:actor:<actor>:rejected           STREAM  entries that failed verification, set aside (capped)
+    cb:{0}:actor:<actor>:holders            HASH    who holds handles, and handles in flight
+    cb:{0}:object:<object>                  HASH    a published object
+    cb:{0}:object:<object>:holders          HASH    who holds references to it
+    cb:{0}:object:<object>:waiters          SET     clients that wait for its value
+    cb:{0}:client:<client>                  HASH    a client process: where it runs, its heartbeat counter
+    cb:{0}:client:<client>:inbox            STREAM  outcomes for that client; exists while the client lives
+    cb:{0}:client:<client>:holds            SET     what it owns, holds, lent and carries
+    cb:{0}:name:<namespace>:<name>          STRING  actor id
+    cb:{0}:class:<sha>                      HASH    a class definition, content-addressed
+    cb:{0}:class:<sha>:users                SET     the clients and actors that need it
+    cb:{0}:actors                           SET     actors that are not DEAD
+    cb:{0}:dead                             ZSET    actors that are, by time of death; bounded
+    cb:{0}:clients                          SET     clients that are registered
+    cb:{0}:outbox                           STREAM  tokens on their way to be released
+    cb:{0}:requests                         STREAM  what any supervisor may do: place, look at, bury
+    cb:{0}:events                           STREAM  what happened (capped)
+    cb:{meta}:cluster                       HASH    key id, format version, number of buckets
+    cb:{meta}:nodes                         SET     nodes
+    cb:{meta}:node:<node>                   HASH    a node: host, pid, room, heartbeat counter
+    cb:{meta}:node:<node>:commands          STREAM  what a node is asked to do
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: The only bucket of a single server.
+_BUCKET = "0"
+
+
+@dataclass(frozen=True, slots=True)
+class Keyspace:
+    """Make the keys of one callboard.
+
+    Args:
+        prefix: First part of each key; several callboards with different prefixes share one Redis.
+    """
+
+    prefix: str = "cb"
+
+    def _in_bucket(self, *parts: str) -> bytes:
+        return ":".join((self.prefix, "{" + _BUCKET + "}", *parts)).encode()
+
+    def _meta(self, *parts: str) -> bytes:
+        return ":".join((self.prefix, "{meta}", *parts)).encode()
+
+    def actor(self, actor: str) -> bytes:
+        """HASH: the record of an actor."""
+        return self._in_bucket("actor", actor)
+
+    def creation(self, actor: str) -> bytes:
+        """HASH: the signed creation of an actor."""
+        return self._in_bucket("actor", actor, "creation")
+
+    def mailbox(self, actor: str) -> bytes:
+        """STREAM: the outstanding calls of an actor."""
+        return self._in_bucket("actor", actor, "mailbox")
+
+    def sealed(self, actor: str) -> bytes:
+        """STREAM: the outstanding calls of an actor that is ending."""
+        return self._in_bucket("actor", actor, "mailbox", "sealed")
+
+    def seen(self, actor: str) -> bytes:
+        """HASH: finished sequence numbers of an actor, per caller."""
+        return self._in_bucket("actor", actor, "seen")
+
+    def attempts(self, actor: str) -> bytes:
+        """HASH: charges per call of an actor."""
+        return self._in_bucket("actor", actor, "attempts")
+
+    def carried(self, actor: str) -> bytes:
+        """HASH: what the queued calls of an actor carry."""
+        return self._in_bucket("actor", actor, "carried")
+
+    def rejected(self, actor: str) -> bytes:
+        """STREAM: entries of an actor's mailbox that failed verification."""
+        return self._in_bucket("actor", actor, "rejected")
+
+    def holders(self, actor: str) -> bytes:
+        """HASH: who holds handles to an actor."""
+        return self._in_bucket("actor", actor, "holders")
+
+    def object(self, ref: str) -> bytes:
+        """HASH: a published object."""
+        return self._in_bucket("object", ref)
+
+    def object_holders(self, ref: str) -> bytes:
+        """HASH: who holds references to an object."""
+        return self._in_bucket("object", ref, "holders")
+
+    def object_waiters(self, ref: str) -> bytes:
+        """SET: clients that wait for an object's value."""
+        return self._in_bucket("object", ref, "waiters")
+
+    def client(self, client: str) -> bytes:
+        """HASH: the record of a client."""
+        return self._in_bucket("client", client)
+
+    def inbox(self, client: str) -> bytes:
+        """STREAM: outcomes for a client."""
+        return self._in_bucket("client", client, "inbox")
+
+    def holds(self, client: str) -> bytes:
+        """SET: what a client owns, holds, lent and carries."""
+        return self._in_bucket("client", client, "holds")
+
+    def name(self, namespace: str, name: str) -> bytes:
+        """STRING: the actor that bears a name."""
+        return self._in_bucket("name", namespace, name)
+
+    def definition(self, sha: str) -> bytes:
+        """HASH: a class definition."""
+        return self._in_bucket("class", sha)
+
+    def definition_users(self, sha: str) -> bytes:
+        """SET: who needs a class definition."""
+        return self._in_bucket("class", sha, "users")
+
+    @property
+    def actors(self) -> bytes:
+        """SET: actors that are not DEAD."""
+        return self._in_bucket("actors")
+
+    @property
+    def dead(self) -> bytes:
+        """ZSET: DEAD actors by time of death."""
+        return self._in_bucket("dead")
+
+    @property
+    def clients(self) -> bytes:
+        """SET: registered clients."""
+        return self._in_bucket("clients")
+
+    @property
+    def outbox(self) -> bytes:
+        """STREAM: tokens to be released."""
+        return self._in_bucket("outbox")
+
+    @property
+    def requests(self) -> bytes:
+        """STREAM: what whichever supervisor takes it is asked to do."""
+        return self._in_bucket("requests")
+
+    @property
+    def events(self) -> bytes:
+        """STREAM: what happened, capped."""
+        return self._in_bucket("events")
+
+    @property
+    def cluster(self) -> bytes:
+        """HASH: what all parties must agree on."""
+        return self._meta("cluster")
+
+    @property
+    def nodes(self) -> bytes:
+        """SET: nodes."""
+        return self._meta("nodes")
+
+    def node(self, node: str) -> bytes:
+        """HASH: the record of a node."""
+        return self._meta("node", node)
+
+    def commands(self, node: str) -> bytes:
+        """STREAM: what a node is asked to do."""
+        return self._meta("node", node, "commands")
+
+    @property
+    def names_pattern(self) -> bytes:
+        """SCAN pattern of all name keys."""
+        return self._in_bucket("name", "*").replace(b"[", b"\\[")

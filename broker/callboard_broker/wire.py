@@ -1,0 +1,275 @@
+"""One connection to Redis: the only module that sees redis-py's connection and raw replies.
+
+redis-py opens the connection (URL forms, TLS, authentication, database); from then on the socket is read and written
+here with hiredis. A `redis.Redis` object costs 48 us a command and may append an entry twice, as it re-sends what failed;
+this costs 16 us, never re-sends, and lets a caller poll several connections at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import struct
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Self, TypeAlias
+
+import hiredis
+from redis import exceptions as redis_errors
+from redis.connection import Connection, ConnectionPool, UnixDomainSocketConnection
+
+from callboard_broker.errors import BrokerRefusedError, BrokerUnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+Argument: TypeAlias = "bytes | str | int | float"
+Command: TypeAlias = "tuple[Argument, ...]"
+ReplyError = hiredis.ReplyError
+Reply: TypeAlias = "bytes | int | list[Reply] | hiredis.ReplyError | None"
+
+#: Seconds without a byte after which a peer that should answer counts as lost. Blocking reads stay below it.
+SILENCE = 30.0
+_CHUNK = 1 << 16
+_pack_command: Callable[[Command], bytes] = hiredis.pack_command  # type: ignore[assignment] # takes any tuple of arguments
+
+
+class Wire:
+    """A connection that sends packed commands and receives replies, in order.
+
+    Not safe for use by several threads at once: its owner holds a lock or keeps it to one thread. After any error while
+    reading or writing it is broken for good, because request and reply could no longer be paired.
+    """
+
+    __slots__ = ("_poll", "_reader", "_socket", "broken")
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
+        self._reader = hiredis.Reader()
+        self._poll = select.poll()
+        self._poll.register(connected, select.POLLIN)
+        self.broken = False
+
+    @classmethod
+    def open(cls, address: str, *, name: str = "", timeout: float = 5.0) -> Self:
+        """Connect to an address once.
+
+        Args:
+            address: ``redis://``, ``rediss://`` or ``unix://`` URL, as redis-py takes them.
+            name: Shown by ``CLIENT LIST``.
+            timeout: Seconds for connecting and authenticating.
+
+        Raises:
+            BrokerUnreachableError: Nobody answers there.
+            BrokerRefusedError: Somebody answers, but refuses us (password, database, TLS).
+            ValueError: The address is not a Redis URL.
+        """
+        try:
+            pool = ConnectionPool.from_url(
+                address,
+                protocol=2,
+                client_name=name or None,
+                socket_connect_timeout=timeout,
+                socket_timeout=timeout,
+            )
+        except ValueError as error:
+            raise ValueError(
+                f"{without_password(address)!r} is not a Redis address: {error}. "
+                "Use redis://HOST:PORT/DB, rediss://HOST:PORT/DB or unix:///PATH."
+            ) from None
+        connection = pool.make_connection()
+        assert isinstance(connection, Connection | UnixDomainSocketConnection)
+        try:
+            connection.connect_check_health(check_health=False, retry_socket_connect=False)
+        except (redis_errors.AuthenticationError, redis_errors.ResponseError) as error:
+            raise BrokerRefusedError(f"{without_password(address)} refused the connection: {error}") from None
+        except (redis_errors.RedisError, OSError) as error:
+            raise BrokerUnreachableError(f"no Redis answers at {without_password(address)}: {error}") from None
+        connected = connection._sock  # noqa: SLF001 - handed over: redis-py offers no public way
+        assert isinstance(connected, socket.socket)
+        connection._sock = None  # noqa: SLF001 - or its destructor would close the socket
+        _bound_silence(connected)
+        return cls(connected)
+
+    def fileno(self) -> int:
+        """Return the descriptor, for polling."""
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        """Close the connection; harmless when repeated."""
+        self.broken = True
+        self._socket.close()
+
+    def interrupt(self) -> None:
+        """Make a thread that blocks on this connection return with an error; the connection is of no use afterwards."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def send(self, *commands: Command) -> None:
+        """Write commands in one packet, without waiting for their replies.
+
+        Raises:
+            BrokerUnreachableError: The connection broke; whether the server got the commands is unknown.
+        """
+        self.send_packed(pack(*commands))
+
+    def send_packed(self, data: bytes) -> None:
+        """Write commands that `pack` made, in one packet.
+
+        Raises:
+            BrokerUnreachableError: The connection broke; whether the server got the commands is unknown.
+        """
+        try:
+            self._socket.sendall(data)
+        except OSError as error:
+            self.broken = True
+            raise BrokerUnreachableError(f"the connection to Redis broke while sending: {error}") from error
+        except BaseException:
+            self.broken = True
+            raise
+
+    def receive(self) -> Reply:
+        """Wait for the next reply; an error reply is returned, not raised.
+
+        Raises:
+            BrokerUnreachableError: The connection broke, or nothing came for `SILENCE` seconds.
+        """
+        reader = self._reader
+        try:
+            while (reply := reader.gets()) is False:
+                data = self._socket.recv(_CHUNK)
+                if not data:
+                    raise ConnectionResetError("closed by the server")
+                reader.feed(data)
+        except OSError as error:
+            self.broken = True
+            raise BrokerUnreachableError(f"the connection to Redis broke: {error}") from error
+        except BaseException:
+            self.broken = True
+            raise
+        return reply  # type: ignore[no-any-return] # hiredis has no types
+
+    def readable(self, milliseconds: int = 0) -> bool:
+        """Tell whether `receive` would find something, waiting at most so long (-1: for ever).
+
+        What is readable may turn out to be half a reply; the rest is then on its way.
+        """
+        if self._reader.has_data():
+            return True
+        pending = getattr(self._socket, "pending", None)
+        if pending is not None and pending():
+            return True
+        return bool(self._poll.poll(milliseconds))
+
+    def call(self, *command: Argument) -> Reply:
+        """Send one command and return its reply.
+
+        Raises:
+            BrokerRefusedError: The server answered with an error, whose first word is the exception's ``code``.
+            BrokerUnreachableError: The connection broke.
+        """
+        self.send(command)
+        return checked(self.receive())
+
+    def pipeline(self, commands: Sequence[Command]) -> list[Reply]:
+        """Send commands in one packet and return their replies; error replies are returned, not raised."""
+        if not commands:
+            return []
+        self.send(*commands)
+        return [self.receive() for _ in commands]
+
+
+def pack(*commands: Command) -> bytes:
+    """Encode commands as the server expects them."""
+    if len(commands) == 1:
+        return _pack_command(commands[0])
+    return b"".join(map(_pack_command, commands))
+
+
+def checked(reply: Reply) -> Reply:
+    """Return a reply, raising it when it is an error.
+
+    Raises:
+        BrokerRefusedError: The reply is an error.
+    """
+    if isinstance(reply, ReplyError):
+        raise BrokerRefusedError(str(reply))
+    return reply
+
+
+def integer(reply: Reply) -> int:
+    """Return a reply that must be an integer."""
+    assert isinstance(reply, int), reply
+    return reply
+
+
+def text(reply: Reply) -> str:
+    """Return a reply that must be a string, decoded."""
+    assert isinstance(reply, bytes), reply
+    return reply.decode()
+
+
+def maybe_text(reply: Reply) -> str | None:
+    """Return a reply that must be a string or nil."""
+    return None if reply is None else text(reply)
+
+
+def items(reply: Reply) -> list[Reply]:
+    """Return a reply that must be a list; nil counts as the empty one."""
+    if reply is None:
+        return []
+    assert isinstance(reply, list), reply
+    return reply
+
+
+def mapping(reply: Reply) -> dict[str, bytes]:
+    """Return a reply that lists fields and values, such as that of HGETALL."""
+    return fields(items(reply))
+
+
+def fields(flat: Iterable[Reply]) -> dict[str, bytes]:
+    """Pair up fields and values; a field name that is not UTF-8 is kept with its bytes escaped."""
+    pairs = iter(flat)
+    found: dict[str, bytes] = {}
+    for name, value in zip(pairs, pairs, strict=True):
+        assert isinstance(name, bytes)
+        assert isinstance(value, bytes)
+        found[name.decode(errors="backslashreplace")] = value
+    return found
+
+
+def entries(reply: Reply) -> list[tuple[bytes, list[Reply] | None]]:
+    """Return the entries of one stream, as XRANGE gives them: id and flat fields, or None when deleted meanwhile."""
+    found: list[tuple[bytes, list[Reply] | None]] = []
+    for entry in items(reply):
+        identity, flat = items(entry)
+        assert isinstance(identity, bytes)
+        found.append((identity, flat if isinstance(flat, list) else None))
+    return found
+
+
+def stream_entries(reply: Reply) -> list[tuple[bytes, list[Reply] | None]]:
+    """Return the entries of an XREAD or XREADGROUP reply over one stream; nil (nothing came) is the empty list."""
+    streams = items(reply)
+    return entries(items(streams[0])[1]) if streams else []
+
+
+def without_password(address: str) -> str:
+    """Return an address that may be shown."""
+    scheme, separator, rest = address.partition("://")
+    credentials, at, host = rest.rpartition("@")
+    if not at:
+        return address
+    user = credentials.partition(":")[0]
+    return f"{scheme}{separator}{user}:***@{host}"
+
+
+def _bound_silence(connected: socket.socket) -> None:
+    """Let the kernel end reads and writes that nobody answers, at no cost per call."""
+    connected.settimeout(None)
+    silence = struct.pack("ll", int(SILENCE), 0)
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, silence)
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, silence)
+    if connected.family != socket.AF_UNIX:
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

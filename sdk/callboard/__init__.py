@@ -1,0 +1,31 @@
+"""Ray's actor API on Redis: ``import callboard as ray``."""
+
+from callboard import actor, exceptions
+from callboard._actor_class import ActorClass
+from callboard._api import get, get_actor, init, is_initialized, kill, put, remote, shutdown, wait
+from callboard._context import get_runtime_context
+from callboard._handle import ActorHandle
+from callboard._method import method
+from callboard._ref import ObjectRef
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ActorClass",
+    "ActorHandle",
+    "ObjectRef",
+    "__version__",
+    "actor",
+    "exceptions",
+    "get",
+    "get_actor",
+    "get_runtime_context",
+    "init",
+    "is_initialized",
+    "kill",
+    "method",
+    "put",
+    "remote",
+    "shutdown",
+    "wait",
+]

@@ -1,0 +1,178 @@
+"""Actor classes: what ``@remote`` makes of a class."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from callboard import _names, _session
+from callboard._arguments import pack_creation
+from callboard._definition import Definition
+from callboard._handle import ActorHandle
+from callboard._options import ActorOptions
+from callboard.exceptions import ActorClassInheritanceException
+from callboard_broker import ids
+from callboard_broker.envelope import seal_fields
+from callboard_broker.operations import actors
+from callboard_broker.records import ActorRecord, State
+
+if TYPE_CHECKING:
+    from callboard._client import Client
+    from callboard._serde import Parcel
+
+#: Fields of a creation that are signed beside its body, in order.
+CREATION_FIELDS = ("definition", "owner", "options", "tokens")
+
+
+class ActorClass:
+    """A class whose instances live in processes of their own; made by ``@remote``."""
+
+    def __init__(self, cls: type, options: ActorOptions) -> None:
+        self._cls = cls
+        self._options = options
+        self._definition: Definition | None = None
+        self.__doc__ = cls.__doc__
+        self.__name__ = cls.__name__
+        self.__qualname__ = cls.__qualname__
+        self.__module__ = cls.__module__
+
+    def remote(self, *args: Any, **kwargs: Any) -> ActorHandle:
+        """Create an actor and return a handle at once; the constructor runs in the actor's own process.
+
+        Raises:
+            TypeError: The arguments do not fit the constructor, or the class or an argument cannot be pickled.
+            ValueError: The name is taken (`ActorAlreadyExistsError`).
+        """
+        return _create(self, self._options, args, kwargs)
+
+    def options(self, **given: Any) -> ConfiguredClass:
+        """Return the class with other options.
+
+        Raises:
+            ValueError: An option is unknown or has a bad value.
+            TypeError: An option's value has the wrong type.
+        """
+        return ConfiguredClass(self, self._options.override(given))
+
+    def definition(self) -> Definition:
+        """Return the class's definition, made when it is first needed: by then the module is complete."""
+        if self._definition is None:
+            self._definition = Definition(self._cls)
+        return self._definition
+
+    def __call__(self, *_args: Any, **_kwargs: Any) -> Any:
+        name = self._cls.__name__
+        raise TypeError(f"Actors cannot be instantiated directly. Instead of '{name}()', use '{name}.remote()'.")
+
+    def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
+        raise ActorClassInheritanceException(
+            f"Inheriting from the actor class {self._cls.__name__} is not supported. Inherit from the plain class and "
+            "make the subclass an actor: Child = callboard.remote(PlainChild)."
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ActorClass, (self._cls, self._options)
+
+    def __repr__(self) -> str:
+        return f"ActorClass({self._cls.__name__})"
+
+
+class ConfiguredClass:
+    """An actor class with options of its own; what ``.options()`` returns."""
+
+    def __init__(self, actor_class: ActorClass, options: ActorOptions) -> None:
+        self._actor_class = actor_class
+        self._options = options
+
+    def remote(self, *args: Any, **kwargs: Any) -> ActorHandle:
+        """Create an actor; see `ActorClass.remote`."""
+        return _create(self._actor_class, self._options, args, kwargs)
+
+    def options(self, **given: Any) -> ConfiguredClass:
+        """Return the class with more options; see `ActorClass.options`."""
+        return ConfiguredClass(self._actor_class, self._options.override(given))
+
+
+def _create(
+    actor_class: ActorClass, options: ActorOptions, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> ActorHandle:
+    definition = actor_class.definition()
+    definition.info.methods["__init__"].check(args, kwargs)
+    client = _session.client()
+    retries = options.max_task_retries
+    if options.name is not None and options.get_if_exists:
+        existing = _names.find(client, options.namespace or client.identity.namespace, options.name)
+        if existing is not None:
+            return _names.same_class(existing, definition.info, options)
+    parcel = pack_creation(args, kwargs)
+    definition.publish(client)
+    record = _record(client, definition, options)
+    create = actors.create(client.keys, client.id, record, _creation(client, record, options, (definition, parcel)))
+    targets = _targets(definition, parcel)
+    token, recipient = f"i:{record.actor_id}", record.actor_id
+    with client.outbound.lock:
+        hold = client.holdings.hold(record.actor_id, registered=True)
+        client.holdings.lend(targets, token, recipient)
+
+        def acknowledged(_reply: object, _keep: object = (parcel, definition)) -> None:
+            client.holdings.handed_over(targets, token, recipient)
+
+        client.outbound.post(create, acknowledged)
+    handle = ActorHandle(hold, definition.info, retries)
+    if options.name is None:
+        return handle
+    return _names.claim(client, record, handle, options)
+
+
+def _record(client: Client, definition: Definition, options: ActorOptions) -> ActorRecord:
+    detached = options.lifetime == "detached"
+    return ActorRecord(
+        actor_id=ids.new_actor_id(),
+        class_name=definition.info.name,
+        state=State.PENDING_CREATION if options.name is None else State.DEPENDENCIES_UNREADY,
+        name=options.name or "",
+        namespace=options.namespace or client.identity.namespace,
+        owner=client.id,
+        job_id=client.identity.job_id,
+        max_restarts=options.max_restarts,
+        max_task_retries=options.max_task_retries,
+        detached=detached,
+        num_cpus=options.num_cpus or 0.0,
+        resources=json.dumps(options.resources) if options.resources else "",
+        runtime_env=json.dumps(options.runtime_env) if options.runtime_env else "",
+        graceful_ms=client.graceful_ms,
+        definition=definition.sha,
+        created_at=client.now_ms() // 1000,
+    )
+
+
+def _targets(definition: Definition, parcel: Parcel) -> list[str]:
+    return list(dict.fromkeys(definition.parcel.targets + parcel.targets))
+
+
+def _creation(
+    client: Client, record: ActorRecord, options: ActorOptions, parts: tuple[Definition, Parcel]
+) -> tuple[bytes | str, ...]:
+    definition, parcel = parts
+    told = {
+        "class_name": record.class_name,
+        "name": record.name,
+        "namespace": record.namespace,
+        "job_id": record.job_id,
+        "max_concurrency": options.max_concurrency,
+        "max_task_retries": options.max_task_retries,
+        "concurrency_groups": options.concurrency_groups,
+        "runtime_env": options.runtime_env,
+        "path": [os.path.abspath(entry) for entry in sys.path],  # noqa: PTH100 - '' is the working directory
+        "host": client.identity.host,
+        "detached": record.detached,
+    }
+    values = [
+        record.definition.encode(),
+        client.id.encode(),
+        json.dumps(told).encode(),
+        " ".join(_targets(definition, parcel)).encode(),
+    ]
+    return seal_fields(client.broker.signer("creation", record.actor_id), CREATION_FIELDS, values, parcel.body)

@@ -1,0 +1,291 @@
+"""A client: this process's membership in a callboard. It numbers and sends calls and resolves what comes back."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from callboard import _definition
+from callboard._arguments import attach, pack_call
+from callboard._definition import TERMINATE, ClassInfo
+from callboard._holding import Hold, Holdings, Tokens
+from callboard._housekeeper import Housekeeper
+from callboard._inbox import Inbox
+from callboard._objects import OBJECT, Objects
+from callboard._outbound import Outbound
+from callboard._reader import BackgroundReader
+from callboard._result import Result
+from callboard._verdict import Verdicts
+from callboard_broker.deaths import SEALED_TERMINATE, STATUS_OK
+from callboard_broker.envelope import call_fields
+from callboard_broker.operations import actors, calls, clients
+from callboard_broker.wire import Reply, ReplyError, checked, pack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from callboard._ref import ObjectRef
+    from callboard._serde import Parcel
+    from callboard_broker.broker import Broker
+    from callboard_broker.envelope import Outcome
+    from callboard_broker.records import ClientRecord
+    from callboard_broker.wire import Argument, Wire
+
+TERMINATE_METHOD = TERMINATE.encode()
+#: Seconds for which a broken connection is tried again before what waits on it fails.
+PATIENCE = 30.0
+
+
+@dataclass(slots=True)
+class Outgoing:
+    """A call that has been made and is not sent yet."""
+
+    hold: Hold
+    id: bytes
+    method: bytes
+    parcel: Parcel
+    retries: int
+    opts: bytes
+    result: Result
+    dependencies: Sequence[ObjectRef[Any]] = ()
+
+    @property
+    def ready(self) -> bool:
+        """Tell whether every argument has its value."""
+        return all(ref._result.done for ref in self.dependencies)  # noqa: SLF001
+
+
+@dataclass(slots=True)
+class _Route:
+    """The way to one actor: how many calls went there, and those that wait for their arguments."""
+
+    seq: int = 0
+    waiting: deque[Outgoing] = field(default_factory=deque)
+
+
+class Client:
+    """One process's membership in a callboard.
+
+    Args:
+        broker: Where the callboard lives.
+        identity: Who this process is.
+        beat_interval: Seconds between heartbeats.
+    """
+
+    def __init__(self, broker: Broker, identity: ClientRecord, beat_interval: float) -> None:
+        self.broker = broker
+        self.keys = broker.keys
+        self.identity = identity
+        self.id = identity.id
+        self._prefix = f"{self.id}/".encode()
+        self._count = 0
+        self._routes: dict[str, _Route] = {}
+        self._pending: dict[bytes, Result] = {}
+        self._version = broker.version
+        #: Class definitions that this client has published or read, by content.
+        self.published: dict[str, ClassInfo] = {}
+        #: Milliseconds that its actors may take over their end; 0: as the supervisor says.
+        self.graceful_ms = 0
+        self.asker = broker.connect(f"ask:{self.id}")
+        checked(self.asker.call(*clients.register(self.keys, identity)))
+        self.outbound = Outbound(lambda: broker.connect(f"out:{self.id}", patience=PATIENCE))
+        self.housekeeper = Housekeeper(self._beat, beat_interval)
+        self.holdings = Holdings(self)
+        self.inbox = Inbox(
+            self.keys.inbox(self.id),
+            self._connect_inbox,
+            self.outbound,
+            broker.signer("outcome", self.id),
+            self.deliver,
+        )
+        self.reader = BackgroundReader(self.inbox)
+        self.verdicts = Verdicts(self)
+        self.objects = Objects(self)
+        self.closed = False
+        self.housekeeper.start()
+
+    def now_ms(self) -> int:
+        """Return the wall clock in milliseconds; it only bounds the age of replayed entries."""
+        return int(time.time() * 1000)
+
+    def ask(self, *command: Argument) -> Reply:
+        """Send a question on a connection of its own and return the answer.
+
+        Raises:
+            BrokerRefusedError: The server answered with an error.
+            BrokerUnreachableError: Nobody answers for `PATIENCE` seconds.
+        """
+        with self.outbound.lock:
+            if self.asker.broken:
+                self.asker = self.broker.connect(f"ask:{self.id}", patience=PATIENCE)
+            return self.asker.call(*command)
+
+    def call(
+        self, hold: Hold, method: bytes, arguments: tuple[Sequence[Any], dict[str, Any]], *, retries: int, opts: bytes
+    ) -> tuple[str, Result]:
+        """Call a method of an actor; the result comes later, whatever happens. Return the call's id and the result.
+
+        Top-level references among the arguments are replaced by their values. While one of them is pending, the call and
+        all later ones of this process to that actor wait here, in order.
+        """
+        parcel, dependencies = pack_call(*arguments)
+        result = Result()
+        with self.outbound.lock:
+            route = self._routes.get(hold.actor)
+            if route is None:
+                route = self._routes[hold.actor] = _Route()
+            self._count += 1
+            call = self._prefix + b"%d" % self._count
+            outgoing = Outgoing(hold, call, method, parcel, retries, opts, result, dependencies)
+            if route.waiting or (dependencies and not outgoing.ready):
+                route.waiting.append(outgoing)
+            else:
+                self._send(route, outgoing)
+        if self.outbound.aftermath:
+            self.outbound.clean_up()
+        for ref in dependencies:
+            if not ref._result.done:  # noqa: SLF001
+                self.expect(ref, lambda: self._advance(route))
+        return call.decode(), result
+
+    def terminate(self, hold: Hold) -> tuple[str, Result]:
+        """Call ``__ray_terminate__``: the actor ends after the calls before it, and takes none after it."""
+        return self.call(hold, TERMINATE_METHOD, ((), {}), retries=0, opts=b"")
+
+    def expect(self, ref: ObjectRef[Any], callback: Callable[[], None]) -> None:
+        """Have a callback run when a reference has its value, even if no thread waits for it."""
+        self.objects.want(ref)
+        self.reader.expect(ref._result, callback)  # noqa: SLF001
+
+    def class_info(self, sha: str) -> ClassInfo:
+        """Return what a handle needs to know of a class, read once.
+
+        Raises:
+            EnvelopeError: There is no such definition, or none that we signed.
+        """
+        found = self.published.get(sha)
+        if found is None:
+            with self.outbound.lock:
+                found, _ = _definition.fetch(self.broker, self.asker, sha)
+            self.published[sha] = found
+        return found
+
+    def wait(self, ready: Callable[[], bool], timeout: float | None) -> bool:
+        """Wait until something holds that outcomes bring about; tell whether it does."""
+        if ready():
+            return True
+        return self.inbox.wait(ready, None if timeout is None else time.monotonic() + timeout)
+
+    def deliver(self, outcome: Outcome) -> None:
+        """Resolve the call that an outcome belongs to; one that nobody waits for gives back what it carries."""
+        result = self._pending.pop(outcome.call, None)
+        keep = Tokens(self, outcome.call.decode(), outcome.tokens.decode().split()) if outcome.tokens else None
+        if result is not None:
+            result.resolve(outcome.status, outcome.body, keep)
+        elif outcome.call.startswith(OBJECT):
+            self.objects.arrived(outcome.call.removeprefix(OBJECT).decode())
+
+    def fail(self, call: bytes, status: bytes, body: bytes) -> None:
+        """Resolve a call that the broker did not take."""
+        result = self._pending.pop(call, None)
+        if result is not None:
+            result.resolve(status, body)
+            self.inbox.wake()
+
+    def fail_all(self, status: bytes, body: bytes) -> None:
+        """Resolve every open call: this client cannot get outcomes any more."""
+        for call in list(self._pending):
+            self.fail(call, status, body)
+
+    def forget_route(self, actor: str) -> None:
+        """Forget the way to an actor that takes no more calls."""
+        self._routes.pop(actor, None)
+
+    def close(self, *, goodbye: bool) -> None:
+        """Leave the callboard: what was noted and sent so far counts; open calls are forgotten.
+
+        Args:
+            goodbye: Whether to say so, which ends this client's actors gracefully and at once.
+        """
+        if self.closed:
+            return
+        self.closed = True
+        self.housekeeper.stop()
+        if goodbye:
+            self.outbound.post(clients.say_goodbye(self.keys, self.id), _ignore)
+            self.outbound.post(clients.request_burial(self.keys, self.id), _ignore)
+            self.outbound.flush()
+        self.inbox.close()
+        self.reader.stop()
+        self.outbound.close()
+        self.asker.close()
+
+    def _send(self, route: _Route, out: Outgoing) -> None:
+        """Number a call and send it; the caller holds the lock."""
+        body, targets = out.parcel.body, out.parcel.targets if out.parcel.carries else []
+        if out.dependencies:
+            attached = attach(out)
+            if attached is None:
+                return
+            body, targets = attached
+        route.seq += 1
+        call, hold = out.id, out.hold
+        self._pending[call] = out.result
+        opts = out.opts
+        if targets:
+            opts = json.dumps({**json.loads(opts or b"{}"), "carries": True}).encode()
+        fields = call_fields(
+            hold.signer, self._version, call, route.seq, out.method, out.retries, self.now_ms(), opts, body
+        )
+        if not targets:
+            if out.method == TERMINATE_METHOD:
+                command = actors.seal(self.keys, hold.actor, SEALED_TERMINATE, fields)
+            else:
+                command = calls.post(hold.mailbox, fields)
+            self.outbound.post_locked(pack(command), lambda reply: self._acknowledged(call, hold.actor, reply))
+            return
+        token, recipient = f"m:{call.decode()}", hold.actor
+        self.holdings.lend(targets, token, recipient)
+
+        def acknowledged(reply: Reply, _keep: Outgoing = out) -> None:
+            settle = self.holdings.handed_over if isinstance(reply, bytes) else self.holdings.take_back
+            self.outbound.aftermath.append(lambda: settle(targets, token, recipient))
+            self._acknowledged(call, hold.actor, reply)
+
+        command = calls.post_carrying(self.keys, hold.actor, self.id, call, " ".join(targets), fields)
+        self.outbound.post_locked(pack(command), acknowledged)
+
+    def _acknowledged(self, call: bytes, actor: str, reply: Reply) -> None:
+        if isinstance(reply, bytes):
+            return
+        if isinstance(reply, ReplyError):
+            self.outbound.aftermath.append(lambda: self.verdicts.refused(call, str(reply)))
+        else:
+            self.outbound.aftermath.append(lambda: self.verdicts.no_mailbox(call, actor))
+
+    def _advance(self, route: _Route) -> None:
+        with self.outbound.lock:
+            while route.waiting and route.waiting[0].ready:
+                self._send(route, route.waiting.popleft())
+        self.outbound.clean_up()
+        self.inbox.wake()
+
+    def _beat(self) -> None:
+        reply = self.ask(*clients.beat_client(self.keys, self.id))
+        assert reply is not None
+
+    def _connect_inbox(self) -> Wire:
+        return self.broker.connect(f"in:{self.id}", patience=PATIENCE)
+
+    def resolved(self, parcel: Parcel) -> Result:
+        """Return a result that is there already: a value that was put."""
+        result = Result()
+        result.resolve(STATUS_OK, parcel.body, parcel)
+        return result
+
+
+def _ignore(reply: Reply) -> None:
+    """Pass over a reply that changes nothing for us."""

@@ -1,0 +1,179 @@
+"""Class definitions: what a handle must know of a class, and how classes get to workers.
+
+A definition is content-addressed and signed: the pickled class, its name, and a table of its methods' signatures, so that a
+handle checks calls without having the class.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from callboard import _serde
+from callboard_broker.envelope import open_fields, seal_fields
+from callboard_broker.errors import MalformedEntryError
+from callboard_broker.operations import clients
+from callboard_broker.wire import checked, mapping
+
+if TYPE_CHECKING:
+    from callboard._client import Client
+    from callboard._serde import Parcel
+    from callboard_broker.broker import Broker
+    from callboard_broker.wire import Wire
+
+#: Attribute that `callboard.method` leaves on a function: its options.
+MARK: Final = "__callboard_method__"
+_FIELDS: Final = ("class_name", "table")
+
+#: Methods that every actor has, beside its own.
+TERMINATE: Final = "__ray_terminate__"
+READY: Final = "__ray_ready__"
+CALL: Final = "__ray_call__"
+
+
+@dataclass(frozen=True, slots=True)
+class MethodInfo:
+    """What a handle knows of a method.
+
+    Attributes:
+        name: Its name.
+        signature: Its parameters without ``self``; None when they cannot be told.
+        options: What ``@method`` set, as far as the caller needs it.
+    """
+
+    name: str
+    signature: inspect.Signature | None
+    options: dict[str, Any] = field(default_factory=dict)
+    #: Numbers of positional arguments that surely fit, so that the usual call needs no binding; (1, 0) for none.
+    fits: tuple[int, int] = (1, 0)
+
+    def check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Check arguments against the signature.
+
+        Raises:
+            TypeError: They do not fit; the text is that of the call itself.
+        """
+        if kwargs or not self.fits[0] <= len(args) <= self.fits[1]:
+            if self.signature is not None:
+                self.signature.bind(*args, **kwargs)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassInfo:
+    """What a handle knows of a class."""
+
+    name: str
+    sha: str
+    methods: dict[str, MethodInfo]
+    #: Calls of one caller start in the order of submission; not so for async and threaded actors.
+    asynchronous: bool = False
+
+
+def describe(cls: type) -> dict[str, Any]:
+    """Return the table of a class: what `ClassInfo` is made from, as JSON takes it."""
+    methods: dict[str, Any] = {}
+    asynchronous = False
+    for name in dir(cls):
+        found = inspect.getattr_static(cls, name)
+        if not callable(getattr(cls, name, None)) or isinstance(found, type) or hasattr(object, name):
+            continue
+        function = inspect.unwrap(getattr(cls, name))
+        asynchronous |= inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+        methods[name] = {"parameters": _parameters(cls, name, found), "options": _options(function)}
+    methods["__init__"] = {"parameters": _parameters(cls, "__init__", cls.__init__), "options": {}}  # type: ignore[misc]
+    return {"methods": methods, "asynchronous": asynchronous}
+
+
+def _options(function: Any) -> dict[str, Any]:
+    return dict(getattr(function, MARK, {}))
+
+
+def _parameters(cls: type, name: str, found: Any) -> list[Any] | None:
+    if name == "__init__" and cls.__init__ is object.__init__:  # type: ignore[misc]
+        return []
+    try:
+        function = found.__func__ if isinstance(found, classmethod | staticmethod) else getattr(cls, name)
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return None
+    if not isinstance(found, staticmethod):
+        parameters = parameters[1:]
+    return [[item.name, int(item.kind), item.default is not item.empty] for item in parameters]
+
+
+def read_table(name: str, sha: str, table: dict[str, Any]) -> ClassInfo:
+    """Make a `ClassInfo` from what `describe` made."""
+    methods = {method: _method(method, about) for method, about in table["methods"].items()}
+    own = {
+        TERMINATE: MethodInfo(TERMINATE, inspect.Signature(), {}, (0, 0)),
+        READY: MethodInfo(READY, inspect.Signature(), {}, (0, 0)),
+        CALL: MethodInfo(CALL, None, {}, (1, 1 << 30)),
+    }
+    return ClassInfo(name, sha, {**own, **methods}, bool(table["asynchronous"]))
+
+
+def _method(name: str, about: dict[str, Any]) -> MethodInfo:
+    if about["parameters"] is None:
+        return MethodInfo(name, None, about["options"], (0, 1 << 30))
+    parameters = [
+        inspect.Parameter(
+            parameter,
+            inspect._ParameterKind(kind),
+            default=None if has_default else inspect.Parameter.empty,  # noqa: SLF001
+        )
+        for parameter, kind, has_default in about["parameters"]
+    ]
+    positional = [item for item in parameters if item.kind in {item.POSITIONAL_ONLY, item.POSITIONAL_OR_KEYWORD}]
+    needed = sum(item.default is item.empty for item in positional)
+    most = 1 << 30 if any(item.kind is item.VAR_POSITIONAL for item in parameters) else len(positional)
+    if any(item.kind is item.KEYWORD_ONLY and item.default is item.empty for item in parameters):
+        needed, most = 1, 0
+    return MethodInfo(name, inspect.Signature(parameters), about["options"], (needed, most))
+
+
+class Definition:
+    """A class of this process, ready to be published: pickled once, published once per client."""
+
+    def __init__(self, cls: type) -> None:
+        self.cls = cls
+        try:
+            self.parcel: Parcel = _serde.pack(cls)
+        except Exception as error:
+            raise TypeError(
+                f"the class {cls.__qualname__} cannot be pickled: {error}. Create what cannot be pickled (locks, "
+                "connections, open files) in its __init__, and do not refer to it from its methods as a global."
+            ) from error
+        self.table = json.dumps(describe(cls), separators=(",", ":")).encode()
+        digest = hashlib.sha256(self.table)
+        digest.update(self.parcel.body)
+        self.sha = digest.hexdigest()
+        self.info = read_table(cls.__name__, self.sha, json.loads(self.table))
+
+    def publish(self, client: Client) -> None:
+        """Send the definition, unless this client has already done so."""
+        if self.sha in client.published:
+            return
+        client.published[self.sha] = self.info
+        signer = client.broker.signer("class", self.sha)
+        fields = seal_fields(signer, _FIELDS, [self.info.name.encode(), self.table], self.parcel.body)
+        client.outbound.post(clients.define(client.keys, client.id, self.sha, fields), lambda _: None)
+
+
+def fetch(broker: Broker, wire: Wire, sha: str) -> tuple[ClassInfo, bytes]:
+    """Read and verify a definition.
+
+    Returns:
+        What a handle needs, and the pickled class.
+
+    Raises:
+        MalformedEntryError: It is missing, or is not a definition.
+        ForgedEntryError: It is not signed with our key.
+    """
+    stored = mapping(checked(wire.call("HGETALL", broker.keys.definition(sha))))
+    if not stored:
+        raise MalformedEntryError(f"the class definition {sha} is not there: it was deleted, or Redis lost it")
+    body = open_fields(broker.signer("class", sha), _FIELDS, stored, f"the class definition {sha}")
+    return read_table(stored["class_name"].decode(), sha, json.loads(stored["table"])), body

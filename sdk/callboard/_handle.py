@@ -1,0 +1,158 @@
+"""Handles: what stands for an actor in the processes that call it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from callboard import _serde
+from callboard._definition import TERMINATE
+from callboard._options import MethodOptions
+from callboard._ref import ObjectRef
+
+if TYPE_CHECKING:
+    from callboard._definition import ClassInfo, MethodInfo
+    from callboard._holding import Hold
+
+
+class ActorHandle:
+    """Stands for an actor: ``handle.method.remote(...)`` calls it.
+
+    The actor lives as long as there is a handle to it anywhere, unless it is detached. Handles are equal when they name the
+    same actor, and may be passed on in arguments, results and objects.
+    """
+
+    __slots__ = ("__weakref__", "_hold", "_info", "_retries")
+
+    _hold: Hold
+    _info: ClassInfo
+    _retries: int
+
+    def __init__(self, hold: Hold, info: ClassInfo, retries: int) -> None:
+        object.__setattr__(self, "_hold", hold)
+        object.__setattr__(self, "_info", info)
+        object.__setattr__(self, "_retries", retries)
+
+    @property
+    def _actor_id(self) -> str:
+        return self._hold.actor
+
+    def __getattr__(self, name: str) -> ActorMethod:
+        method = self._info.methods.get(name)
+        if method is None or name == "__init__":
+            raise AttributeError(f"the actor class {self._info.name} has no method {name!r}")
+        return ActorMethod(self, method)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a handle has no attributes of its own: set {name!r} inside the actor")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ActorHandle) and self._hold.actor == other._hold.actor
+
+    def __hash__(self) -> int:
+        return hash(self._hold.actor)
+
+    def __repr__(self) -> str:
+        return f"Actor({self._info.name}, {self._hold.actor})"
+
+    def __dir__(self) -> list[str]:
+        return sorted(self._info.methods)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        parcel = _serde.parcel_being_packed()
+        if parcel is not None:
+            parcel.actors[self._hold.actor] = self._hold
+        return rebuild, (self._hold.actor, self._info.sha, self._retries)
+
+
+class ActorMethod:
+    """A method of an actor; keeps the actor alive like a handle."""
+
+    __slots__ = ("_handle", "_method", "_options")
+
+    def __init__(self, handle: ActorHandle, method: MethodInfo, options: MethodOptions | None = None) -> None:
+        self._handle = handle
+        self._method = method
+        self._options = options
+
+    def remote(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the method and return a reference to its result at once.
+
+        Raises:
+            TypeError: The arguments do not fit the method, or one cannot be pickled.
+            RayError: The callboard has been left.
+        """
+        self._method.check(args, kwargs)
+        hold = self._handle._hold  # noqa: SLF001
+        client = hold.client
+        name = self._method.name
+        if client.closed:
+            raise _left(self)
+        if name == TERMINATE:
+            result_id, result = client.terminate(hold)
+            return ObjectRef(client, result_id, result)
+        retries, returns, opts = self._resolved()
+        call, result = client.call(hold, name.encode(), (args, kwargs), retries=retries, opts=opts)
+        if returns == 1:
+            return ObjectRef(client, call, result)
+        result.returns = returns
+        return [ObjectRef(client, call, result, index) for index in range(returns)] if returns else None
+
+    def options(self, **given: Any) -> ActorMethod:
+        """Return the method with other options: the nearer setting wins.
+
+        Raises:
+            ValueError: An option is unknown or has a bad value.
+            TypeError: An option's value has the wrong type.
+        """
+        base = self._options or MethodOptions.parse(self._method.options)
+        return ActorMethod(self._handle, self._method, base.override(given))
+
+    def bind(self, *_args: Any, **_kwargs: Any) -> Any:
+        """Refuse: callboard has no compiled graphs.
+
+        Raises:
+            NotImplementedError: Always.
+        """
+        raise NotImplementedError("callboard has no compiled graphs: call the method with .remote()")
+
+    def _resolved(self) -> tuple[int, int, bytes]:
+        if self._options is None and not self._method.options:
+            return self._handle._retries, 1, b""  # noqa: SLF001
+        options = self._options or MethodOptions.parse(self._method.options)
+        retries = options.max_task_retries
+        returns = 1 if options.num_returns is None else options.num_returns
+        if not isinstance(returns, int):
+            raise NotImplementedError(f"num_returns={returns!r} is not supported for {self!r}: return a list")
+        told = {"group": options.concurrency_group} if options.concurrency_group else {}
+        return (
+            self._handle._retries if retries is None else retries,  # noqa: SLF001
+            returns,
+            json.dumps(told).encode() if told else b"",
+        )
+
+    def __call__(self, *_args: Any, **_kwargs: Any) -> Any:
+        name = self._method.name
+        raise TypeError(
+            f"Actor methods cannot be called directly. Instead of running 'object.{name}()', try 'object.{name}.remote()'."
+        )
+
+    def __repr__(self) -> str:
+        return f"{self._handle!r}.{self._method.name}"
+
+
+def rebuild(actor: str, sha: str, retries: int) -> ActorHandle:
+    """Make a handle from its pickled form: this process holds the actor, too, from now on."""
+    from callboard import _session  # noqa: PLC0415 - pickles name this function; the session is needed only when it runs
+
+    client = _session.client()
+    return ActorHandle(client.holdings.hold(actor), client.class_info(sha), retries)
+
+
+def _left(method: ActorMethod) -> Exception:
+    from callboard.exceptions import RaySystemError  # noqa: PLC0415 - errors are rare
+
+    return RaySystemError(
+        f"{method!r} was called after shutdown(): this handle belongs to a callboard that this process has left. "
+        "Call init() and get a new handle, for example by get_actor()."
+    )

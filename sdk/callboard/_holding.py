@@ -1,0 +1,146 @@
+"""What this process holds: one `Hold` per actor, however many handles there are to it.
+
+A handle, a bound method, a queued call each keep the `Hold` alive; when the last goes, the collector may be in any thread
+at any moment, so it only drops a note. A housekeeping thread reads the notes and releases what nobody has taken up again.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING
+
+from callboard_broker.envelope import call_fields
+from callboard_broker.operations import actors, clients
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from callboard._client import Client
+    from callboard_broker.envelope import Signer
+    from callboard_broker.wire import Argument, Reply
+
+
+class Hold:
+    """This process's share in one actor; lives as long as any handle to it here."""
+
+    __slots__ = ("__weakref__", "actor", "client", "mailbox", "signer")
+
+    def __init__(self, client: Client, actor: str) -> None:
+        self.client = client
+        self.actor = actor
+        self.mailbox = client.keys.mailbox(actor)
+        self.signer: Signer = client.broker.signer("call", actor)
+
+
+class Tokens:
+    """Tokens that came with a result; they are released when the result is dropped."""
+
+    __slots__ = ("__weakref__", "targets")
+
+    def __init__(self, client: Client, call: str, targets: list[str]) -> None:
+        self.targets = targets
+        member = f"carry r:{call} {' '.join(targets)}"
+        note = client.housekeeper.note
+        weakref.finalize(self, note, lambda: client.holdings.return_tokens(f"r:{call}", targets, member)).atexit = False
+
+
+class Holdings:
+    """The holds of a client, and the tokens of what it lends."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._holds: weakref.WeakValueDictionary[str, Hold] = weakref.WeakValueDictionary()
+        # What it sends about a hold must not be overtaken by what it decides about it.
+        self._lock = client.outbound.lock
+
+    def hold(self, actor: str, *, registered: bool = False) -> Hold:
+        """Return the hold on an actor, telling the broker when it is a new one.
+
+        Args:
+            actor: Its id.
+            registered: The broker knows already: the script that creates an actor holds it for its creator.
+        """
+        with self._lock:
+            hold = self._holds.get(actor)
+            if hold is None:
+                hold = self._holds[actor] = Hold(self._client, actor)
+                weakref.finalize(hold, self._client.housekeeper.note, lambda: self._release(actor)).atexit = False
+                if not registered:
+                    member = f"hold {actor}"
+                    command = clients.hold_actor(
+                        self._client.keys, self._client.id, actor, f"c:{self._client.id}", member
+                    )
+                    self._client.outbound.post(command, _ignore)
+            return hold
+
+    def lend(self, targets: list[str], token: str, recipient: str) -> None:
+        """Add a token to each target, before the message that carries them is sent on the same connection."""
+        for target in targets:
+            kind, _, thing = target.partition(":")
+            operation = clients.hold_actor if kind == "a" else clients.hold_object
+            member = _lent(target, token, recipient)
+            self._client.outbound.post(operation(self._client.keys, self._client.id, thing, token, member), _ignore)
+
+    def handed_over(self, targets: list[str], token: str, recipient: str) -> None:
+        """Note that the message has arrived: its recipient answers for the tokens from now on."""
+        members = [_lent(target, token, recipient) for target in targets]
+        if members:
+            self._client.outbound.post(("SREM", self._client.keys.holds(self._client.id), *members), _ignore)
+
+    def take_back(self, targets: list[str], token: str, recipient: str) -> None:
+        """Release the tokens of a message that never arrived."""
+        for target in targets:
+            self._return(target, token, _lent(target, token, recipient))
+
+    def return_tokens(self, token: str, targets: list[str], member: str) -> None:
+        """Release the tokens of a result that has been dropped. The index names them until all are released."""
+        for target in targets:
+            self._return(target, token, "-")
+        self._client.outbound.post(("SREM", self._client.keys.holds(self._client.id), member), _ignore)
+
+    def _return(self, target: str, token: str, member: str) -> None:
+        kind, _, thing = target.partition(":")
+        client = self._client
+        if kind == "a":
+            entry = end_entry(client, thing)
+            command = actors.release(client.keys, thing, token, index=client.id, member=member, entry=entry)
+        else:
+            command = clients.drop_object(client.keys, thing, token, index=client.id, member=member)
+        client.outbound.post(command, _ignore)
+
+    def _release(self, actor: str) -> None:
+        with self._lock:
+            if actor in self._holds:
+                return
+            client = self._client
+            command = actors.release(
+                client.keys,
+                actor,
+                f"c:{client.id}",
+                index=client.id,
+                member=f"hold {actor}",
+                entry=end_entry(client, actor),
+            )
+            client.outbound.post(command, self._forgetting(actor))
+
+    def _forgetting(self, actor: str) -> Callable[[Reply], None]:
+        def acknowledged(reply: Reply) -> None:
+            if isinstance(reply, bytes):
+                # Sealed by this release: nothing more will be sent there.
+                self._client.forget_route(actor)
+
+        return acknowledged
+
+
+def end_entry(client: Client, actor: str) -> tuple[Argument, ...]:
+    """Make the entry that ends an actor once the calls before it are done."""
+    signer = client.broker.signer("call", actor)
+    return call_fields(signer, client.broker.version, b"-/0", 0, b"__ray_terminate__", 0, client.now_ms(), b"", b"")
+
+
+def _lent(target: str, token: str, recipient: str) -> str:
+    return f"lent {target} {token} {recipient}"
+
+
+def _ignore(reply: Reply) -> None:
+    """Pass over the reply of a command whose failure is repaired when this client is buried."""

@@ -1,0 +1,204 @@
+"""The inbox: where outcomes arrive. The thread that waits for one reads it itself, as a hop between threads costs as much
+as the trip to Redis.
+
+Of several waiting threads one leads: it reads and resolves for all; the others sleep until it has read something or
+stops leading. When only callbacks wait (awaited references, futures, calls with pending arguments), a background thread
+takes its place among the waiting.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+from callboard_broker.envelope import open_outcome
+from callboard_broker.errors import BrokerUnreachableError, EnvelopeError
+from callboard_broker.wire import checked, stream_entries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from callboard._outbound import Outbound
+    from callboard_broker.envelope import Outcome, Signer
+    from callboard_broker.wire import Reply, Wire
+
+_log = logging.getLogger(__name__)
+
+#: Milliseconds for which a read blocks in the server; below the wire's bound of silence.
+_BLOCK_MS: Final = 10_000
+#: Milliseconds in which most outcomes come. Only after them the other connection is looked at, because being woken by its
+#: acknowledgement first would cost as much as the whole wait.
+_SHORT_MS: Final = 5
+#: Outcomes, and bytes of them, after which those read are deleted from the server.
+_TRIM_COUNT: Final = 256
+_TRIM_BYTES: Final = 1 << 20
+
+
+class Inbox:
+    """Read one client's inbox.
+
+    Args:
+        key: The stream.
+        connect: Opens a connection; called again after one broke.
+        outbound: Whose replies are handed over while waiting; also carries away the deletion of what was read.
+        signer: Verifies outcomes for this client.
+        deliver: Takes each verified outcome.
+    """
+
+    def __init__(
+        self,
+        key: bytes,
+        connect: Callable[[], Wire],
+        outbound: Outbound,
+        signer: Signer,
+        deliver: Callable[[Outcome], None],
+    ) -> None:
+        self._key = key
+        self._connect = connect
+        self._outbound = outbound
+        self._signer = signer
+        self._deliver = deliver
+        self._wire = connect()
+        self._last = b"0-1"
+        self._asked = False
+        self._leading = threading.Lock()
+        self._changed = threading.Condition()
+        self._followers = 0
+        self._read_since_trim = [0, 0]
+        self._bell, self._bell_rope = os.pipe()
+        self._listening = False
+        self.closed = False
+
+    def wait(self, ready: Callable[[], bool], deadline: float | None) -> bool:
+        """Wait until ``ready()`` holds, reading the inbox where nobody else does.
+
+        Args:
+            ready: Cheap, without side effects.
+            deadline: On the monotonic clock; None for no bound.
+
+        Returns:
+            Whether it holds.
+
+        Raises:
+            BrokerUnreachableError: The connection broke and none could be made for as long as `connect` tries.
+        """
+        while not ready():
+            remaining = 3600.0 if deadline is None else deadline - time.monotonic()
+            if remaining <= 0:
+                self._read_what_is_there()
+                return ready()
+            if self.closed:
+                raise BrokerUnreachableError("this client has been shut down")
+            if self._leading.acquire(blocking=False):
+                try:
+                    if not ready():
+                        self._read(remaining)
+                finally:
+                    self._leading.release()
+                    self._pass_on()
+            else:
+                self._follow(remaining)
+        return True
+
+    def wake(self) -> None:
+        """Let waiting threads look again."""
+        if self._listening:
+            os.write(self._bell_rope, b"!")
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        if self._followers:
+            with self._changed:
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        """Stop waiting threads and close the connection."""
+        self.closed = True
+        self._wire.interrupt()
+        self.wake()
+        with self._leading:
+            self._wire.close()
+            os.close(self._bell)
+            os.close(self._bell_rope)
+
+    def _follow(self, remaining: float) -> None:
+        with self._changed:
+            self._followers += 1
+            try:
+                # The leader releases first and looks for followers then: either it sees us, or we see it gone.
+                if self._leading.locked():
+                    self._changed.wait(min(remaining, 1.0))
+            finally:
+                self._followers -= 1
+
+    def _read_what_is_there(self) -> None:
+        if self._leading.acquire(blocking=False):
+            try:
+                self._read(0.0)
+            finally:
+                self._leading.release()
+                self._pass_on()
+
+    def _read(self, remaining: float) -> None:
+        try:
+            wire = self._wire
+            if not self._asked:
+                wire.send(("XREAD", "COUNT", 500, "BLOCK", _BLOCK_MS, "STREAMS", self._key, self._last))
+                self._asked = True
+            if not wire.readable(min(_SHORT_MS, int(remaining * 1000) + 1)):
+                self._outbound.collect()
+                if not self._patiently(remaining):
+                    return
+            reply = checked(wire.receive())
+        except BrokerUnreachableError:
+            if self.closed:
+                raise
+            self._reconnect()
+            return
+        self._asked = False
+        self._take(stream_entries(reply))
+
+    def _patiently(self, remaining: float) -> bool:
+        """Wait on both connections; tell whether the inbox has something."""
+        if remaining <= 0:
+            return self._wire.readable()
+        poll = select.poll()
+        poll.register(self._wire, select.POLLIN)
+        if not self._outbound.quiet:
+            poll.register(self._outbound, select.POLLIN)
+        poll.register(self._bell, select.POLLIN)
+        self._listening = True
+        try:
+            # A second at most, so that a connection that was replaced meanwhile is not waited on for long.
+            ready = {fd for fd, _ in poll.poll(min(remaining, 1.0) * 1000)}
+        finally:
+            self._listening = False
+        if self._bell in ready:
+            os.read(self._bell, 4096)
+        return self._wire.fileno() in ready
+
+    def _take(self, entries: list[tuple[bytes, list[Reply] | None]]) -> None:
+        for entry, flat in entries:
+            self._last = entry
+            try:
+                outcome = open_outcome(self._signer, entry, flat or [])
+            except EnvelopeError as error:
+                _log.warning("an entry of the inbox was refused: %s", error)
+                continue
+            self._read_since_trim[0] += 1
+            self._read_since_trim[1] += len(outcome.body)
+            self._deliver(outcome)
+        if self._read_since_trim[0] >= _TRIM_COUNT or self._read_since_trim[1] >= _TRIM_BYTES:
+            self._read_since_trim = [0, 0]
+            milliseconds, _, number = self._last.partition(b"-")
+            beyond = b"%s-%d" % (milliseconds, int(number) + 1)
+            self._outbound.post(("XTRIM", self._key, "MINID", beyond), lambda _: None)
+
+    def _reconnect(self) -> None:
+        self._wire.close()
+        self._asked = False
+        self._wire = self._connect()

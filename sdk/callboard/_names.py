@@ -1,0 +1,85 @@
+"""Names: finding named actors, and claiming a name for a new one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from callboard._handle import ActorHandle
+from callboard.exceptions import ActorAlreadyExistsError
+from callboard_broker.operations import actors
+from callboard_broker.records import ActorRecord, State
+from callboard_broker.wire import mapping, maybe_text, text
+
+if TYPE_CHECKING:
+    from callboard._client import Client
+    from callboard._definition import ClassInfo
+    from callboard._options import ActorOptions
+
+
+def find(client: Client, namespace: str, name: str) -> ActorHandle | None:
+    """Return a handle to the actor that bears a name, or None when nobody does who will live on."""
+    actor = maybe_text(client.ask("GET", client.keys.name(namespace, name)))
+    if actor is None:
+        return None
+    record = _read(client, actor)
+    if record is None or _stale(record):
+        return None
+    return ActorHandle(client.holdings.hold(actor), client.class_info(record.definition), record.max_task_retries)
+
+
+def claim(client: Client, record: ActorRecord, handle: ActorHandle, options: ActorOptions) -> ActorHandle:
+    """Give a new actor its name and let it start; or return the one that has the name, if that is wanted.
+
+    Raises:
+        ActorAlreadyExistsError: Another actor bears the name.
+    """
+    client.outbound.flush()
+    stale, predecessor = "", ""
+    while True:
+        command = actors.claim_name(client.keys, record.namespace, record.name, record.actor_id, stale)
+        bearer = text(client.ask(*command))
+        if bearer == record.actor_id:
+            client.ask(*actors.place(client.keys, client.id, record.actor_id, predecessor))
+            return handle
+        found = _read(client, bearer)
+        if found is not None and not _stale(found):
+            existing = find(client, record.namespace, record.name)
+            if existing is None:
+                continue
+            if options.get_if_exists:
+                return same_class(existing, handle._info, options)  # noqa: SLF001
+            raise taken(record.namespace, record.name)
+        stale = bearer
+        predecessor = bearer if found is not None and found.state != State.DEAD else ""
+
+
+def same_class(existing: ActorHandle, wanted: ClassInfo, options: ActorOptions) -> ActorHandle:
+    """Return an existing actor in place of a new one, if it is of the same class.
+
+    Raises:
+        ValueError: It is of another class.
+    """
+    found = existing._info  # noqa: SLF001
+    if found.name != wanted.name:
+        raise ValueError(
+            f"the actor named {options.name!r} is a {found.name}, not a {wanted.name}: get_if_exists would hand over an "
+            "actor of another class. Use another name or namespace."
+        )
+    return existing
+
+
+def taken(namespace: str, name: str) -> ActorAlreadyExistsError:
+    """Return the error for a name that another actor bears."""
+    return ActorAlreadyExistsError(
+        f"The name {name} (namespace={namespace}) is already taken. Use a different name, get the existing actor by "
+        f"callboard.get_actor({name!r}, namespace={namespace!r}), or pass get_if_exists=True."
+    )
+
+
+def _read(client: Client, actor: str) -> ActorRecord | None:
+    stored = mapping(client.ask("HGETALL", client.keys.actor(actor)))
+    return ActorRecord.decode(stored) if stored else None
+
+
+def _stale(record: ActorRecord) -> bool:
+    return record.state == State.DEAD or record.voided

@@ -1,0 +1,175 @@
+"""Objects: values that were put, results that are passed on, and references borrowed from other processes.
+
+Whoever made a reference owns it. The value stays in the owner's memory until a reference leaves the process; then the owner
+publishes it, at once or as soon as it is there. Who borrows a reference holds the published object, and reads it when it
+is asked for. It is deleted when nobody holds it, or when its owner is gone.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any, Final
+
+from callboard import _serde
+from callboard._ref import ObjectRef
+from callboard._result import STATUS_LOCAL, Result
+from callboard.exceptions import OwnerDiedError
+from callboard_broker.envelope import Outcome, open_fields, seal_fields, sign_outcome
+from callboard_broker.errors import BrokerError
+from callboard_broker.operations import clients
+from callboard_broker.wire import Reply, items, mapping, text
+
+if TYPE_CHECKING:
+    from callboard._client import Client
+    from callboard_broker.wire import Command
+
+#: What the inbox entries begin with that say that an object has its value.
+OBJECT: Final = b"object:"
+_FIELDS: Final = ("status", "tokens")
+#: Seconds after which a missing value is looked for again, in case nobody told us.
+_LOOK_AGAIN: Final = 0.5
+
+
+class Objects:
+    """The objects that a client owns or borrows."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._count = 0
+        self._lock = client.outbound.lock
+        self._owned: weakref.WeakValueDictionary[str, Result] = weakref.WeakValueDictionary()
+        self._borrowed: weakref.WeakValueDictionary[str, Result] = weakref.WeakValueDictionary()
+        self._awaited: dict[str, Result] = {}
+
+    def put(self, value: object) -> ObjectRef[Any]:
+        """Keep a value and return a reference to it.
+
+        Raises:
+            TypeError: The value cannot be pickled, or is itself a reference.
+        """
+        if isinstance(value, ObjectRef):
+            raise TypeError(
+                "put() of a reference is not allowed: pass the reference itself, or put a list that holds it"
+            )
+        try:
+            parcel = _serde.pack(value)
+        except Exception as error:
+            raise TypeError(f"a value of type {type(value).__qualname__} cannot be pickled: {error}") from error
+        with self._lock:
+            self._count += 1
+            name = f"{self._client.id}/p{self._count}"
+        return ObjectRef(self._client, name, self._client.resolved(parcel))
+
+    def publish(self, ref: ObjectRef[Any]) -> None:
+        """Publish what a reference stands for, if it is ours and has not been published."""
+        name, result = ref.hex(), ref._result  # noqa: SLF001
+        with self._lock:
+            if name in self._owned or name in self._borrowed:
+                return
+            self._owned[name] = result
+            weakref.finalize(result, self._client.housekeeper.note, lambda: self._release(name)).atexit = False
+            if not result.done:
+                self._post(clients.publish_object(self._client.keys, self._client.id, name, ("state", "PENDING")))
+        # Kept alive by the callback until the value is there and published.
+        self._client.expect(ref, lambda: self._publish_value(ref))
+
+    def borrow(self, name: str) -> ObjectRef[Any]:
+        """Return a reference to an object that another process owns, or that is our own coming back."""
+        with self._lock:
+            result = self._owned.get(name) or self._borrowed.get(name)
+            if result is None:
+                result = self._borrowed[name] = Result()
+                weakref.finalize(result, self._client.housekeeper.note, lambda: self._release(name)).atexit = False
+                me = self._client.id
+                self._post(clients.hold_object(self._client.keys, me, name, f"c:{me}", f"hold-object {name}"))
+        return ObjectRef(self._client, name, result)
+
+    def want(self, ref: ObjectRef[Any]) -> None:
+        """Begin to look for the value of a borrowed reference, unless it is there."""
+        name, result = ref.hex(), ref._result  # noqa: SLF001
+        if result.done or name in self._awaited:
+            return
+        with self._lock:
+            if self._borrowed.get(name) is not result:
+                return
+            self._awaited[name] = result
+        self._client.housekeeper.note(lambda: self._fetch(name))
+
+    def arrived(self, name: str) -> None:
+        """Fetch a value whose owner says that it is there."""
+        self._client.housekeeper.note(lambda: self._fetch(name))
+
+    def _fetch(self, name: str) -> None:
+        result = self._awaited.get(name)
+        if result is None:
+            return
+        client = self._client
+        # The owner's id is the part of the name before the call's or object's number.
+        owner = name.rpartition("/")[0]
+        try:
+            found = mapping(client.ask(*clients.await_object(client.keys, client.id, name, owner)))
+            if found and found["state"] != b"READY":
+                client.housekeeper.later(_LOOK_AGAIN, lambda: self._fetch(name))
+                return
+            if not found:
+                error: Exception = OwnerDiedError(
+                    f"the object {name} is gone: its owner {owner} has died or released it. Results live as long as the "
+                    "process that made them; let a longer-lived process make it, or return the value itself."
+                )
+                result.resolve(STATUS_LOCAL, _serde.pack(error).body)
+            else:
+                body = open_fields(client.broker.signer("object", name), _FIELDS, found, f"the object {name}")
+                result.resolve(found["status"], body)
+        except BrokerError as error:
+            result.resolve(STATUS_LOCAL, _serde.pack(error).body)
+        self._awaited.pop(name, None)
+        client.inbox.wake()
+
+    def _publish_value(self, ref: ObjectRef[Any]) -> None:
+        client, name, result = self._client, ref.hex(), ref._result  # noqa: SLF001
+        status, body, targets = self._content(ref)
+        values = [status, " ".join(targets).encode()]
+        fields = seal_fields(client.broker.signer("object", name), _FIELDS, values, body)
+
+        def told(reply: Reply, _keep: Result = result) -> None:
+            waiting = [text(waiter) for waiter in items(reply)] if isinstance(reply, list) else []
+            client.holdings.handed_over(targets, f"o:{name}", name)
+            for waiter in waiting:
+                self._ring(waiter, name)
+
+        with self._lock:
+            client.holdings.lend(targets, f"o:{name}", name)
+            client.outbound.post(
+                clients.publish_object(client.keys, client.id, name, (*fields, "state", "READY", "owner", client.id)),
+                told,
+            )
+
+    def _content(self, ref: ObjectRef[Any]) -> tuple[bytes, bytes, list[str]]:
+        result = ref._result  # noqa: SLF001
+        assert result.status is not None
+        if ref._index is not None and result.status == b"ok":  # noqa: SLF001
+            parcel = _serde.pack(ref._value())  # noqa: SLF001
+            return result.status, parcel.body, parcel.targets
+        return result.status, result.body, list(getattr(result.keep, "targets", []))
+
+    def _ring(self, waiter: str, name: str) -> None:
+        bell = Outcome(OBJECT + name.encode(), b"ready", b"", b"")
+        mac = sign_outcome(self._client.broker.signer("outcome", waiter), bell)
+        self._post(
+            (
+                "XADD", self._client.keys.inbox(waiter), "NOMKSTREAM", "*", "id", bell.call, "status", bell.status,
+                "tokens", b"", "mac", mac, "body", b"",
+            )
+        )  # fmt: skip
+
+    def _release(self, name: str) -> None:
+        with self._lock:
+            if name in self._owned or name in self._borrowed:
+                return
+            me = self._client.id
+            keys = self._client.keys
+            self._post(clients.drop_object(keys, name, f"c:{me}", index=me, member=f"hold-object {name}"))
+            self._post(("SREM", keys.holds(me), f"object {name}"))
+
+    def _post(self, command: Command) -> None:
+        self._client.outbound.post(command, lambda _: None)

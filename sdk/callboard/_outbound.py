@@ -1,0 +1,145 @@
+"""The way out: one connection on which a client sends everything that changes something, in order.
+
+Calls, lends and releases share it, so the server executes them in the order in which they were made; that order is what
+the handle protocol and the order of calls rest on. Nothing waits for its reply: replies are collected in passing. After a
+broken connection everything that was not acknowledged is sent again, in order; each command tolerates that (calls by the
+actor's ledger, scripts by being idempotent).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from callboard_broker.errors import BrokerUnreachableError
+from callboard_broker.wire import Reply, pack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from callboard_broker.wire import Command, Wire
+
+_log = logging.getLogger(__name__)
+
+#: Unread replies from which the sender looks for them itself.
+_LOOK: Final = 64
+#: Commands that may be unacknowledged; the sender waits then. Bounds what is sent again after a broken connection.
+WINDOW: Final = 10_000
+
+
+class Outbound:
+    """Send commands in order and hand their replies to whoever sent them.
+
+    Args:
+        connect: Opens a connection; called again after one broke.
+
+    ``lock`` is held while sending; whoever must number what it sends holds it, too, and uses `post_locked`.
+    """
+
+    __slots__ = ("_connect", "_unacknowledged", "_wire", "aftermath", "closed", "lock")
+
+    def __init__(self, connect: Callable[[], Wire]) -> None:
+        self._connect = connect
+        self._wire = connect()
+        self._unacknowledged: deque[tuple[bytes, Callable[[Reply], None]]] = deque()
+        self.lock = threading.RLock()
+        #: What replies gave reason to do, but not while the lock is held: look-ups, resolving results.
+        self.aftermath: deque[Callable[[], None]] = deque()
+        self.closed = False
+
+    def post(self, command: Command, acknowledged: Callable[[Reply], None]) -> None:
+        """Send a command; ``acknowledged`` gets its reply later, in some thread, and must not raise or block."""
+        packed = pack(command)
+        with self.lock:
+            self.post_locked(packed, acknowledged)
+        if self.aftermath:
+            self.clean_up()
+
+    def post_locked(self, packed: bytes, acknowledged: Callable[[Reply], None]) -> None:
+        """Send a packed command; the caller holds the lock.
+
+        Raises:
+            BrokerUnreachableError: The connection broke and none could be made for as long as `connect` tries.
+        """
+        waiting = self._unacknowledged
+        waiting.append((packed, acknowledged))
+        try:
+            self._wire.send_packed(packed)
+        except BrokerUnreachableError:
+            self._send_again()
+        if len(waiting) >= _LOOK:
+            self._collect()
+            while len(waiting) >= WINDOW:
+                self._await_one()
+
+    def collect(self) -> None:
+        """Hand over the replies that have come, without waiting."""
+        with self.lock:
+            self._collect()
+        if self.aftermath:
+            self.clean_up()
+
+    def clean_up(self) -> None:
+        """Do what replies gave reason to do; to be called without the lock after `post_locked`."""
+        while self.aftermath:
+            try:
+                self.aftermath.popleft()()
+            except IndexError:
+                return
+
+    def flush(self) -> None:
+        """Wait until everything sent has been acknowledged.
+
+        Raises:
+            BrokerUnreachableError: The connection broke and none could be made for as long as `connect` tries.
+        """
+        with self.lock:
+            while self._unacknowledged:
+                self._await_one()
+        if self.aftermath:
+            self.clean_up()
+
+    def fileno(self) -> int:
+        """Return the descriptor of the present connection, for polling."""
+        return self._wire.fileno()
+
+    @property
+    def quiet(self) -> bool:
+        """Tell whether no reply is outstanding."""
+        return not self._unacknowledged
+
+    def close(self) -> None:
+        """Close the connection; what is unacknowledged stays so."""
+        with self.lock:
+            self.closed = True
+            self._wire.close()
+
+    def _collect(self) -> None:
+        try:
+            while self._unacknowledged and self._wire.readable():
+                self._hand_over(self._wire.receive())
+        except BrokerUnreachableError:
+            self._send_again()
+
+    def _await_one(self) -> None:
+        try:
+            self._hand_over(self._wire.receive())
+        except BrokerUnreachableError:
+            self._send_again()
+
+    def _hand_over(self, reply: Reply) -> None:
+        _, acknowledged = self._unacknowledged.popleft()
+        try:
+            acknowledged(reply)
+        except Exception:
+            _log.exception("a reply of the broker could not be handled")
+
+    def _send_again(self) -> None:
+        if self.closed:
+            raise BrokerUnreachableError("this client has been shut down")
+        self._wire.close()
+        self._wire = self._connect()
+        for packed, _ in self._unacknowledged:
+            self._wire.send_packed(packed)

@@ -1,0 +1,87 @@
+"""References to results: what ``.remote()`` and ``put`` return."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from callboard import _serde
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from callboard._client import Client
+    from callboard._result import Result
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class ObjectRef(Generic[T_co]):
+    """A reference to one value that exists, or will.
+
+    It is read by `callboard.get`, awaited, or passed to other calls: as an argument of its own it is replaced by its value,
+    inside another value it stays a reference. It is equal to other references to the same value.
+    """
+
+    __slots__ = ("__weakref__", "_client", "_id", "_index", "_result")
+
+    def __init__(self, client: Client, ref_id: str, result: Result, index: int | None = None) -> None:
+        self._client = client
+        self._id = ref_id
+        self._result = result
+        self._index = index
+
+    def hex(self) -> str:
+        """Return the reference's id."""
+        return self._id if self._index is None else f"{self._id}.{self._index}"
+
+    def future(self) -> concurrent.futures.Future[T_co]:
+        """Return a future that gets the value or the error. Cancelling it does not cancel the call."""
+        future: concurrent.futures.Future[T_co] = concurrent.futures.Future()
+
+        def settle() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                future.set_result(self._value())
+            except BaseException as error:  # noqa: BLE001 - handed on to whoever waits
+                future.set_exception(error)
+
+        self._client.expect(self, settle)
+        return future
+
+    def __await__(self) -> Generator[Any, None, T_co]:
+        return asyncio.wrap_future(self.future()).__await__()
+
+    def _value(self) -> Any:
+        value = self._result.value()
+        if self._index is None:
+            return value
+        if not isinstance(value, tuple | list) or len(value) != self._result.returns:
+            count = len(value) if isinstance(value, tuple | list) else 1
+            raise ValueError(f"Task returned {count} objects, but num_returns={self._result.returns}.")
+        return value[self._index]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ObjectRef) and self.hex() == other.hex()
+
+    def __hash__(self) -> int:
+        return hash((self._id, self._index))
+
+    def __repr__(self) -> str:
+        return f"ObjectRef({self.hex()})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self._client.objects.publish(self)
+        parcel = _serde.parcel_being_packed()
+        if parcel is not None:
+            parcel.refs[self.hex()] = self
+        return rebuild, (self.hex(),)
+
+
+def rebuild(ref_id: str) -> ObjectRef[Any]:
+    """Make a reference from its pickled form: this process holds the object, too, from now on."""
+    from callboard import _session  # noqa: PLC0415 - pickles name this function; the session is needed only when it runs
+
+    return _session.client().objects.borrow(ref_id)

@@ -1,0 +1,84 @@
+"""What has become of a call or a put: pending, then exactly one outcome."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from callboard import _failures, _serde
+from callboard_broker.deaths import STATUS_ERROR, STATUS_OK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from callboard._holding import Tokens
+
+#: Status of an outcome that this process gave itself: its body is a pickled exception.
+STATUS_LOCAL = b"local"
+
+_registering = threading.Lock()
+
+
+class Result:
+    """One outcome, shared by the references to it.
+
+    It is resolved once; a second outcome changes nothing. Reading needs no lock: ``status`` is set last.
+    """
+
+    __slots__ = ("__weakref__", "_callbacks", "body", "keep", "returns", "status")
+
+    def __init__(self) -> None:
+        self.status: bytes | None = None
+        self.body: bytes = b""
+        #: What must live as long as the body can be read: tokens that came with it, handles that were put.
+        self.keep: Tokens | object | None = None
+        #: How many values the call is to return, each with a reference of its own.
+        self.returns = 1
+        self._callbacks: list[Callable[[], None]] | None = None
+
+    @property
+    def done(self) -> bool:
+        """Tell whether there is an outcome."""
+        return self.status is not None
+
+    def resolve(self, status: bytes, body: bytes, keep: object | None = None) -> None:
+        """Set the outcome and run what waits for it. What waits must not raise."""
+        if self.status is not None:
+            return
+        self.body = body
+        self.keep = keep
+        with _registering:
+            self.status = status
+            callbacks, self._callbacks = self._callbacks, None
+        for callback in callbacks or ():
+            callback()
+
+    def on_done(self, callback: Callable[[], None]) -> None:
+        """Run a callback once there is an outcome: now, or in the thread that brings it."""
+        with _registering:
+            if self.status is None:
+                self._callbacks = [*(self._callbacks or ()), callback]
+                return
+        callback()
+
+    def value(self) -> Any:
+        """Return what the call returned, freshly unpickled, or raise what it raised.
+
+        Raises:
+            Exception: The outcome, when it is not a result.
+        """
+        if self.status == STATUS_OK:
+            return _failures.unpacked(self.body)
+        raise self.error()
+
+    def error(self) -> Exception:
+        """Return the error of an outcome that is one."""
+        assert self.status is not None
+        assert self.status != STATUS_OK
+        if self.status == STATUS_ERROR:
+            return _failures.from_task(self.body)
+        if self.status == STATUS_LOCAL:
+            found = _serde.unpack(self.body)
+            assert isinstance(found, Exception)
+            return found
+        return _failures.from_json(self.status, self.body)

@@ -1,0 +1,107 @@
+"""Pickling and unpickling: the only module that unpickles anything, and only what has been verified.
+
+Plain data goes through the C pickler. Everything else goes through cloudpickle, which also takes functions and classes
+of ``__main__``. While a parcel is packed, handles and object references that turn up in it are collected, so that whoever
+sends it can lend what it carries.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import cloudpickle
+
+if TYPE_CHECKING:
+    from callboard._holding import Hold
+    from callboard._ref import ObjectRef
+
+_PROTOCOL: Final = 5
+_SCALARS: Final = frozenset({int, str, bytes, float, bool, type(None)})
+#: Elements up to which a container is looked through before the slower pickler is taken.
+_SMALL: Final = 32
+
+
+@dataclass(slots=True)
+class Parcel:
+    """Pickled data and what it carries.
+
+    Attributes:
+        body: The pickle.
+        actors: Handles in it, by actor id; keeping them keeps the actors.
+        refs: Object references in it, by id.
+    """
+
+    body: bytes
+    actors: dict[str, Hold] = field(default_factory=dict)
+    refs: dict[str, ObjectRef[Any]] = field(default_factory=dict)
+
+    @property
+    def carries(self) -> bool:
+        """Tell whether there is anything to lend."""
+        return bool(self.actors or self.refs)
+
+    @property
+    def targets(self) -> list[str]:
+        """Return what it carries, as it is written into entries."""
+        return [f"a:{actor}" for actor in self.actors] + [f"o:{ref}" for ref in self.refs]
+
+
+class _Packing(threading.local):
+    parcel: Parcel | None = None
+
+
+_packing = _Packing()
+
+
+def parcel_being_packed() -> Parcel | None:
+    """Return the parcel that this thread is packing, for handles and references that are being pickled into it."""
+    return _packing.parcel
+
+
+def pack(value: object) -> Parcel:
+    """Pickle a value and collect what it carries.
+
+    Raises:
+        Exception: Whatever pickle or the value's own hooks raise when it cannot be pickled.
+    """
+    if _plain(value, 2):
+        return Parcel(pickle.dumps(value, _PROTOCOL))
+    parcel = Parcel(b"")
+    outer, _packing.parcel = _packing.parcel, parcel
+    try:
+        with io.BytesIO() as file:
+            cloudpickle.Pickler(file, protocol=_PROTOCOL).dump(value)
+            parcel.body = file.getvalue()
+    finally:
+        _packing.parcel = outer
+    return parcel
+
+
+def unpack(body: bytes) -> Any:
+    """Unpickle what has been verified, or what this very process pickled.
+
+    Raises:
+        Exception: Whatever unpickling raises: a module that is missing here, a hook that fails.
+    """
+    return pickle.loads(body)
+
+
+def _plain(value: object, depth: int) -> bool:
+    """Tell whether the C pickler alone does: no functions, no classes, no handles."""
+    kind = type(value)
+    if kind in _SCALARS:
+        return True
+    if not depth:
+        return False
+    if kind is tuple or kind is list:
+        return len(value) <= _SMALL and all(_plain(item, depth - 1) for item in value)  # type: ignore[arg-type,attr-defined]
+    if kind is dict:
+        return len(value) <= _SMALL and all(  # type: ignore[arg-type]
+            _plain(key, 0) and _plain(item, depth - 1)
+            for key, item in value.items()  # type: ignore[attr-defined]
+        )
+    return False

@@ -1,0 +1,5 @@
+"""Leaving an actor from inside."""
+
+from callboard._context import exit_actor
+
+__all__ = ["exit_actor"]

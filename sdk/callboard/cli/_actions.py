@@ -1,0 +1,127 @@
+"""Commands that do one thing: `kill`, `key`, `demo`, `version`."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from callboard.cli import _options
+from callboard.cli._failures import ExitCode, Failure, usage
+from callboard.util._names import bearers
+from callboard.util._reading import reading
+from callboard_broker import deaths, ids
+from callboard_broker.broker import Broker
+from callboard_broker.clusterkey import _default_file, load_key, write_key_file
+from callboard_broker.operations import actors
+from callboard_broker.records import ActorRecord, State
+from callboard_broker.wire import checked, items, text
+
+if TYPE_CHECKING:
+    from callboard.util._reading import Reader
+
+
+@click.command(
+    epilog=_options.examples(
+        "callboard kill counter # the actor of that name",
+        "callboard kill counter -n tests # the one in that namespace",
+        "callboard kill 0f3c...e1 # by id",
+        "callboard kill counter --restart # crash it: it restarts if it may",
+    )
+)
+@click.argument("name_or_id")
+@click.option("--namespace", "-n", help="Namespace of the name; needed only when several have such a name.")
+@click.option("--restart", is_flag=True, help="Let it restart, which spends one of its restarts.")
+@_options.address
+def kill(name_or_id: str, namespace: str | None, restart: bool, address: str | None) -> None:
+    """Kill an actor at once: its process gets SIGKILL, no hook runs, every open call of it fails.
+
+    It needs the cluster key. Exit code 3 says that there is no such actor.
+    """
+    with usage(), reading(address) as reader:
+        record = _find(reader, name_or_id, namespace)
+        if record.state is State.DEAD or (record.voided and not restart):
+            click.echo(f"{_named(record)} was dead already")
+            return
+        broker = Broker(reader.address, load_key(), reader.prefix)
+        # A node would not obey a command that is signed with another key.
+        broker.check(reader.wire)
+        node = record.node
+        if not restart:
+            ended = actors.kill(reader.keys, record.actor_id, ids.new_token(), deaths.killed())
+            node = text(items(checked(reader.wire.call(*ended)))[1])
+        if node:
+            signer, op = broker.signer("command", node), "restart" if restart else "kill"
+            reader.ask(actors.command_node(reader.keys, node, signer, op, record.actor_id))
+    click.echo(f"killed {_named(record)}" + (", which may restart" if restart else ""))
+
+
+def _find(reader: Reader, name_or_id: str, namespace: str | None) -> ActorRecord:
+    named = {where: actor for (where, name), actor in bearers(reader).items() if name == name_or_id}
+    chosen = {where: actor for where, actor in named.items() if namespace in {None, where}}
+    if len(chosen) > 1:
+        raise click.UsageError(
+            f"actors of several namespaces are named {name_or_id!r}: choose by --namespace one of "
+            f"{', '.join(sorted(chosen))}"
+        )
+    actor = next(iter(chosen.values()), name_or_id)
+    found = reader.records(ActorRecord, reader.keys.actor, [actor]) if chosen or namespace is None else []
+    if not found:
+        where = f" in namespace {namespace!r}" if namespace is not None else ""
+        raise Failure(
+            f"no actor has the name or id {name_or_id!r}{where}; `callboard list names` and `callboard list actors` show "
+            "those that there are",
+            ExitCode.NOT_FOUND,
+        )
+    return found[0]
+
+
+def _named(record: ActorRecord) -> str:
+    name = f" {record.name!r}" if record.name else ""
+    return f"{record.class_name}{name} ({record.actor_id})"
+
+
+@click.group()
+def key() -> None:
+    """Make the cluster key, which signs all that processes exchange through Redis.
+
+    Whoever has it may run code in every process of the callboard; whoever lacks it may not, even with access to Redis.
+    """
+
+
+@key.command(
+    epilog=_options.examples(
+        "callboard key new # this user's key, which all commands and programs find",
+        "callboard key new cluster.key # a file to copy to other machines: CALLBOARD_KEY_FILE names it there",
+    )
+)
+@click.argument("path", required=False, type=click.Path(dir_okay=False, path_type=Path))
+def new(path: Path | None) -> None:
+    """Write a new key to a new file of mode 0600; an existing file is never replaced.
+
+    Without PATH it is the file where programs of this user look: ~/.config/callboard/cluster.key (XDG_CONFIG_HOME).
+    """
+    place = path or _default_file(os.environ)
+    made = write_key_file(place)
+    click.echo(f"wrote the cluster key {made.key_id} to {place}")
+    if path is not None:
+        click.echo(f"  export CALLBOARD_KEY_FILE={place.absolute()}")
+
+
+@click.command(epilog=_options.examples("callboard demo # under a minute; it needs nothing but this package"))
+@click.pass_context
+def demo(ctx: click.Context) -> None:
+    """Show what callboard does, on a callboard of its own that ends with the demo."""
+    from callboard.demo import main  # noqa: PLC0415 - it brings the whole SDK, which other commands do not need
+
+    ctx.exit(main())
+
+
+@click.command(epilog=_options.examples("callboard version"))
+def version() -> None:
+    """Show the versions of callboard and of Python."""
+    click.echo(f"callboard {metadata.version('callboard')}, Python {platform.python_version()}")

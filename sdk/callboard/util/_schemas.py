@@ -1,0 +1,156 @@
+"""What is shown of actors, nodes and clients, under Ray's names where it has one."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, asdict, dataclass, fields
+from typing import Any
+
+
+class StateSchema:
+    """A dataclass that can also be read like a dictionary.
+
+    Fields with a default are details: they are None unless details were asked for.
+    """
+
+    __slots__ = ()
+
+    def __getitem__(self, column: str) -> Any:
+        if column not in self.columns():
+            raise KeyError(f"{type(self).__name__} has no {column!r}; it has {', '.join(self.columns())}")
+        return getattr(self, column)
+
+    def get(self, column: str, default: Any = None) -> Any:
+        """Return a field's value, or the default when there is no such field."""
+        return getattr(self, column) if column in self.columns() else default
+
+    def asdict(self) -> dict[str, Any]:
+        """Return all fields as a dictionary of plain values."""
+        return asdict(self)  # type: ignore[call-overload,no-any-return] # all are dataclasses
+
+    @classmethod
+    def columns(cls, *, detail: bool = True) -> list[str]:
+        """Return the names of the fields, with or without the details."""
+        return [field.name for field in fields(cls) if detail or field.default is MISSING]  # type: ignore[arg-type] # the same
+
+    def without_details(self) -> None:
+        """Set the details to None."""
+        for column in set(self.columns()) - set(self.columns(detail=False)):
+            setattr(self, column, None)
+
+
+@dataclass(slots=True)
+class ActorState(StateSchema):
+    """An actor.
+
+    Attributes:
+        actor_id: 32 hexadecimal characters.
+        class_name: Its class.
+        state: ``DEPENDENCIES_UNREADY``, ``PENDING_CREATION``, ``ALIVE``, ``RESTARTING`` or ``DEAD``.
+        job_id: The program that it belongs to.
+        name: Empty when it has none.
+        node_id: Where it runs or ran; None before it was placed.
+        pid: Its process; 0 while it has none.
+        ray_namespace: Namespace of its name.
+        serialized_runtime_env: JSON of its ``runtime_env``.
+        required_resources: What its node must have free.
+        death_cause: Why it is DEAD: a dictionary with one, ``actor_died_error_context``.
+        is_detached: Whether it outlives its owner.
+        placement_group_id: Always None: there are no placement groups.
+        repr_name: Its ``repr`` once it was ALIVE, if its class defines one.
+        num_restarts: How often it was restarted, also counting a restart under way.
+        mailbox_length: Calls that are waiting or running.
+        current_call: Method that it runs, if it runs one call at a time on this host; otherwise None.
+        ending: Whether it takes no more calls and is not DEAD yet.
+        pending_reason: Why it has not been placed.
+    """
+
+    actor_id: str
+    class_name: str
+    state: str
+    job_id: str
+    name: str
+    node_id: str | None
+    pid: int
+    ray_namespace: str
+    serialized_runtime_env: str | None = None
+    required_resources: dict[str, float] | None = None
+    death_cause: dict[str, dict[str, Any]] | None = None
+    is_detached: bool | None = None
+    placement_group_id: str | None = None
+    repr_name: str | None = None
+    num_restarts: int | None = None
+    mailbox_length: int | None = None
+    current_call: str | None = None
+    ending: bool | None = None
+    pending_reason: str | None = None
+
+
+@dataclass(slots=True)
+class NodeState(StateSchema):
+    """A node: a supervisor and the actors that it runs.
+
+    Attributes:
+        node_id: 24 hexadecimal characters.
+        node_name: Host name.
+        state: As the node says itself.
+        pid: Process of the supervisor.
+        actors: Number of actors that it runs.
+        resources_total: What it has.
+        resources_available: What is not taken.
+        host: Identity of the host and its pid namespace.
+        heartbeat: Counter; only its moving means anything.
+    """
+
+    node_id: str
+    node_name: str
+    state: str
+    pid: int
+    actors: int
+    resources_total: dict[str, float]
+    resources_available: dict[str, float]
+    host: str | None = None
+    heartbeat: int | None = None
+
+
+@dataclass(slots=True)
+class ClientState(StateSchema):
+    """A client: a process that creates, calls and holds actors; also each actor's own process.
+
+    Attributes:
+        client_id: For a driver 24 hexadecimal characters, for a worker its actor and the token of its incarnation.
+        kind: ``driver`` or ``worker``.
+        state: ``ALIVE``, ``LEAVING`` (said goodbye) or ``GONE`` (declared dead, its holdings are being released).
+        node_name: Host name.
+        pid: Its process.
+        job_id: The program that it belongs to.
+        ray_namespace: Namespace of names that it is in.
+        actor_id: For a worker: the actor that it is; otherwise None.
+        node_id: For a worker: its node; otherwise None.
+        host: Identity of the host and its pid namespace.
+        heartbeat: Counter; only its moving means anything.
+        inbox_length: Outcomes that it has not taken yet.
+        holdings: How many actors, handles, objects and classes are kept for it.
+    """
+
+    client_id: str
+    kind: str
+    state: str
+    node_name: str
+    pid: int
+    job_id: str
+    ray_namespace: str
+    actor_id: str | None
+    node_id: str | None = None
+    host: str | None = None
+    heartbeat: int | None = None
+    inbox_length: int | None = None
+    holdings: int | None = None
+
+
+@dataclass(slots=True)
+class NameState(StateSchema):
+    """A name that an actor bears."""
+
+    name: str
+    ray_namespace: str
+    actor_id: str

@@ -1,0 +1,250 @@
+"""Look at actors, nodes and clients, as Ray's state API does.
+
+All of it is read from Redis at the moment of the call; no other process has to run. ``address`` is a Redis URL, or
+``"auto"`` for the callboard that `callboard up` started. Without one it is the callboard that this process has joined,
+else that of ``CALLBOARD_ADDRESS``, else as with ``"auto"``. No cluster key is needed.
+
+Filters are tuples such as ``("state", "=", "ALIVE")`` or ``("name", "!=", "")``; all of them must match.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from callboard.util._actors import Describer
+from callboard.util._filters import Filter, Filters
+from callboard.util._names import bearers
+from callboard.util._reading import BATCH, Reader, reading
+from callboard.util._schemas import ActorState, ClientState, NameState, NodeState, StateSchema
+from callboard_broker.errors import BrokerUnreachableError
+from callboard_broker.records import ActorRecord
+from callboard_broker.wire import integer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from callboard_broker.records import ClientRecord, NodeRecord
+
+__all__ = [
+    "ActorState",
+    "ClientState",
+    "NameState",
+    "NodeState",
+    "get_actor",
+    "list_actors",
+    "list_clients",
+    "list_names",
+    "list_nodes",
+    "summarize_actors",
+]
+
+#: The most that one call lists.
+MOST: Final = 10_000
+_ID_LENGTH: Final = 32
+_HEX: Final = frozenset("0123456789abcdef")
+#: Columns of actors that cost a look outside their records.
+_COSTLY: Final = {"mailbox_length", "current_call"}
+
+Schema = TypeVar("Schema", bound=StateSchema)
+
+
+def list_actors(
+    address: str | None = None,
+    filters: Sequence[Filter] | None = None,
+    limit: int = 100,
+    timeout: float = 30,
+    detail: bool = False,
+    raise_on_missing_output: bool = True,
+) -> list[ActorState]:
+    """List actors: those that are not DEAD, then those that are, newest first.
+
+    Each is described as it was at one moment, but not all at the same. Of the DEAD only the latest are known.
+
+    Args:
+        address: See the module.
+        filters: See the module.
+        limit: List so many at most, 10,000 being the most.
+        timeout: Seconds.
+        detail: Fill in the fields after ``ray_namespace``, which are None otherwise.
+        raise_on_missing_output: Raise when the time is over or a record cannot be read; otherwise return the rest.
+
+    Raises:
+        ValueError: A filter, the limit or the address is not valid.
+        BrokerUnreachableError: Nobody answers (in time), or there is nobody to ask.
+        RaySystemError: A record cannot be read.
+    """
+    chosen = Filters(ActorState, filters)
+    _check_limit(limit)
+    costly = detail or bool(chosen.columns & _COSTLY)
+
+    def described(reader: Reader) -> Iterator[ActorState]:
+        describer = Describer(reader)
+        for batch in reader.actors():
+            yield from describer.fully(batch) if costly else map(describer.briefly, batch)
+
+    found: list[ActorState] = []
+    with reading(address, timeout, strict=raise_on_missing_output) as reader:
+        try:
+            _collect(found, described(reader), chosen, limit, detail=detail)
+        except BrokerUnreachableError:
+            if raise_on_missing_output:
+                raise
+    return found
+
+
+def get_actor(id: str, address: str | None = None, timeout: float = 30) -> ActorState | None:  # noqa: A002 - Ray's name
+    """Return all that is known of an actor, or None when nothing is.
+
+    Args:
+        id: 32 hexadecimal characters.
+        address: See the module.
+        timeout: Seconds.
+
+    Raises:
+        ValueError: That is no actor id.
+        BrokerUnreachableError: Nobody answers, or there is nobody to ask.
+        RaySystemError: The record cannot be read.
+    """
+    if not isinstance(id, str) or len(id) != _ID_LENGTH or not set(id) <= _HEX:
+        raise ValueError(
+            f"{id!r} is no actor id: one has {_ID_LENGTH} hexadecimal characters, as list_actors() shows them"
+        )
+    with reading(address, timeout) as reader:
+        found = reader.records(ActorRecord, reader.keys.actor, [id])
+        return Describer(reader).fully(found)[0] if found else None
+
+
+def summarize_actors(
+    address: str | None = None, timeout: float = 30, raise_on_missing_output: bool = True
+) -> dict[str, Any]:
+    """Count the actors of each class by their states, DEAD ones included as far as they are known.
+
+    Args:
+        address: See the module.
+        timeout: Seconds.
+        raise_on_missing_output: Raise when a record cannot be read; otherwise it is not counted.
+
+    Returns:
+        ``{"cluster": {"summary": {class: {"class_name", "state_counts"}}, "total_actors", "summary_by": "class"}}``.
+
+    Raises:
+        BrokerUnreachableError: Nobody answers (in time), or there is nobody to ask.
+        RaySystemError: A record cannot be read.
+    """
+    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    with reading(address, timeout, strict=raise_on_missing_output) as reader:
+        for batch in reader.actors():
+            for record in batch:
+                counts[record.class_name][record.state.value] += 1
+    summary = {name: {"class_name": name, "state_counts": dict(counts[name])} for name in sorted(counts)}
+    total = sum(of_class.total() for of_class in counts.values())
+    return {"cluster": {"summary": summary, "total_actors": total, "summary_by": "class"}}
+
+
+def list_nodes(
+    address: str | None = None,
+    filters: Sequence[Filter] | None = None,
+    limit: int = 100,
+    timeout: float = 30,
+    detail: bool = False,
+    raise_on_missing_output: bool = True,
+) -> list[NodeState]:
+    """List the nodes. Arguments and errors are those of `list_actors`."""
+    chosen = Filters(NodeState, filters)
+    _check_limit(limit)
+    found: list[NodeState] = []
+    with reading(address, timeout, strict=raise_on_missing_output) as reader:
+        _collect(found, map(_node, reader.nodes()), chosen, limit, detail=detail)
+    return found
+
+
+def list_clients(
+    address: str | None = None,
+    filters: Sequence[Filter] | None = None,
+    limit: int = 100,
+    timeout: float = 30,
+    detail: bool = False,
+    raise_on_missing_output: bool = True,
+) -> list[ClientState]:
+    """List the clients: drivers and workers. Arguments and errors are those of `list_actors`."""
+    chosen = Filters(ClientState, filters)
+    _check_limit(limit)
+    costly = detail or bool(chosen.columns & {"inbox_length", "holdings"})
+    found: list[ClientState] = []
+    with reading(address, timeout, strict=raise_on_missing_output) as reader:
+        _collect(found, _clients(reader, costly=costly), chosen, limit, detail=detail)
+    return found
+
+
+def list_names(
+    address: str | None = None, filters: Sequence[Filter] | None = None, limit: int = 100, timeout: float = 30
+) -> list[NameState]:
+    """List the names of all namespaces with who bears them. Arguments and errors are those of `list_actors`."""
+    chosen = Filters(NameState, filters)
+    _check_limit(limit)
+    found: list[NameState] = []
+    with reading(address, timeout) as reader:
+        names = sorted(bearers(reader).items())
+        rows = (NameState(name, namespace, actor) for (namespace, name), actor in names)
+        _collect(found, rows, chosen, limit, detail=True)
+    return found
+
+
+def _check_limit(limit: int) -> None:
+    if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MOST:
+        raise ValueError(f"limit is between 1 and {MOST}, not {limit!r}; filters find what lies beyond")
+
+
+def _collect(found: list[Schema], states: Iterator[Schema], chosen: Filters, limit: int, *, detail: bool) -> None:
+    for state in states:
+        if chosen.match(state):
+            if not detail:
+                state.without_details()
+            found.append(state)
+            if len(found) == limit:
+                return
+
+
+def _node(record: NodeRecord) -> NodeState:
+    return NodeState(
+        node_id=record.id,
+        node_name=record.hostname,
+        state=record.state,
+        pid=record.pid,
+        actors=record.actors,
+        resources_total=json.loads(record.total),
+        resources_available=record.room,
+        host=record.host,
+        heartbeat=record.beat,
+    )
+
+
+def _clients(reader: Reader, *, costly: bool) -> Iterator[ClientState]:
+    records = reader.clients()
+    for start in range(0, len(records), BATCH):
+        states = [_client(record) for record in records[start : start + BATCH]]
+        if costly:
+            keys = reader.keys
+            inboxes = reader.ask(*[("XLEN", keys.inbox(state.client_id)) for state in states])
+            holdings = reader.ask(*[("SCARD", keys.holds(state.client_id)) for state in states])
+            for state, inbox, held in zip(states, inboxes, holdings, strict=True):
+                state.inbox_length, state.holdings = integer(inbox), integer(held)
+        yield from states
+
+
+def _client(record: ClientRecord) -> ClientState:
+    return ClientState(
+        client_id=record.id,
+        kind=record.kind,
+        state="GONE" if record.gone else "LEAVING" if record.leaving else "ALIVE",
+        node_name=record.hostname,
+        pid=record.pid,
+        job_id=record.job_id,
+        ray_namespace=record.namespace,
+        actor_id=record.actor or None,
+        node_id=record.node or None,
+        host=record.host,
+        heartbeat=record.beat,
+    )

@@ -1,0 +1,242 @@
+"""From a mailbox entry to an outcome: verifying, recognising repeats, running, answering."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+from typing import TYPE_CHECKING, Any, Final
+
+from callboard import _failures, _serde
+from callboard._arguments import unpack_call
+from callboard._definition import CALL, READY
+from callboard.exceptions import RaySystemError
+from callboard_broker import verdicts
+from callboard_broker.deaths import STATUS_DIED, STATUS_ERROR, STATUS_OK, STATUS_UNAVAILABLE
+from callboard_broker.envelope import Outcome, open_call, sign_outcome
+from callboard_broker.errors import EnvelopeError
+from callboard_broker.operations import calls
+from callboard_broker.seen import Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from callboard._serde import Parcel
+    from callboard.worker._mailbox import Mailbox
+    from callboard.worker._settings import Settings
+    from callboard_broker.deaths import DeathCause
+    from callboard_broker.envelope import Call, Signer
+    from callboard_broker.records import ActorRecord
+    from callboard_broker.wire import Argument, Reply
+
+_log = logging.getLogger(__name__)
+
+_HOST: Final = socket.gethostname()
+#: Callers whose signers are kept.
+_SIGNERS: Final = 4096
+
+
+class Desk:
+    """Open an actor's entries and answer its calls.
+
+    Args:
+        settings: Which incarnation this is.
+        mailbox: Where calls come from and outcomes go.
+        record: What is said of the actor when its calls fail with it.
+        ledger: What it has finished.
+        charged: Charges of its calls, by call id.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        mailbox: Mailbox,
+        record: ActorRecord,
+        ledger: Ledger,
+        charged: Mapping[str, bytes],
+    ) -> None:
+        self._settings = settings
+        self._broker = settings.broker
+        self._mailbox = mailbox
+        self._record = record
+        self._ledger = ledger
+        self._charged = set(charged)
+        self._signer = self._broker.signer("call", settings.actor)
+        self._signers: dict[str, Signer] = {}
+        self._settlement = calls.Settlement(self._broker.keys, settings.actor, settings.token)
+        #: Waits until handles that came with calls are held; set once this worker is a client.
+        self.before_answer: Callable[[], None] | None = None
+
+    def open(self, entry: bytes, flat: list[Reply] | None) -> Call | None:
+        """Return the call of an entry; None when it is not one, or has been finished before.
+
+        An entry that fails verification is set aside and counted; nobody is told, as nobody can be believed to be the caller.
+        """
+        if flat is None:
+            return None
+        try:
+            call = open_call(self._signer, entry, flat)
+        except EnvelopeError as error:
+            _log.warning("an entry of the mailbox was refused: %s", error)
+            # Fields of its own names, so that they cannot be taken for those of the note about it.
+            kept = [
+                part for index, part in enumerate(flat[:64]) if isinstance(part, bytes) for part in (f"f{index}", part)
+            ]
+            command = calls.reject(
+                self._broker.keys, self._settings.actor, self._settings.token, entry, type(error).__name__, kept
+            )
+            self._mailbox.ask(command)
+            return None
+        if call.seq and self._ledger.finished(call.caller, call.seq):
+            self._settlement.discard(entry, call.id, flags=self._flags(call))
+            self._post(call)
+            return None
+        return call
+
+    def answer(self, call: Call, outcome: Outcome) -> None:
+        """Settle a call with an outcome; nothing waits for the broker here."""
+        caller = call.caller
+        flags = self._flags(call)
+        if flags == "c" or outcome.tokens:
+            self._hold_first()
+        if caller == "-":
+            self._settlement.discard(call.entry, call.id, flags=flags)
+        else:
+            mac = sign_outcome(self._signer_for(caller), outcome)
+            self._settlement.add(call.entry, caller, outcome, mac, flags=flags)
+            self._ledger.finish(caller, call.seq)
+            self._settlement.seen(caller, self._ledger.value(caller))
+        self._post(call)
+
+    def fail(self, call: Call, cause: DeathCause) -> None:
+        """Settle a call that dies with its actor."""
+        self.answer(call, Outcome(call.id, STATUS_DIED, b"", verdicts.died(self._record, cause)))
+
+    def unavailable(self, call: Call, why: str) -> None:
+        """Settle a call that the actor was not there for."""
+        body = verdicts.unavailable(self._settings.actor, why)
+        self.answer(call, Outcome(call.id, STATUS_UNAVAILABLE, b"", body))
+
+    def charge(self, call: Call, count: int) -> None:
+        """Note that a call has used up a retry."""
+        command = calls.charge(
+            self._broker.keys,
+            self._settings.actor,
+            self._settings.token,
+            [(call.id, f"{count} {self._settings.incarnation}".encode())],
+        )
+        self._mailbox.ask(command)
+        self._charged.add(call.id.decode())
+
+    def _flags(self, call: Call) -> str:
+        carries = "c" if call.opts and json.loads(call.opts).get("carries") else ""
+        return carries + ("a" if self._charged and call.id.decode() in self._charged else "")
+
+    def _post(self, call: Call) -> None:
+        self._mailbox.post(self._settlement.command())
+        self._settlement.clear()
+        if self._charged:
+            self._charged.discard(call.id.decode())
+
+    def _hold_first(self) -> None:
+        # What came with the call must be held, and what goes with the outcome lent, before the commit can release the
+        # call's own tokens.
+        if self.before_answer is not None:
+            self.before_answer()
+
+    def _signer_for(self, caller: str) -> Signer:
+        signer = self._signers.get(caller)
+        if signer is None:
+            if len(self._signers) >= _SIGNERS:
+                self._signers.clear()
+            signer = self._signers[caller] = self._broker.signer("outcome", caller)
+        return signer
+
+
+class Runner:
+    """Run calls on an instance.
+
+    Args:
+        instance: The actor.
+        record: What is known of it, for the texts of errors.
+        lend: Adds the token of a call's outcome to what the outcome carries, before it is committed.
+    """
+
+    def __init__(self, instance: Any, record: ActorRecord, lend: Callable[[list[str], bytes], None]) -> None:
+        self._instance = instance
+        self._record = record
+        self._lend = lend
+
+    def run(self, call: Call) -> Outcome:
+        """Run a call and return its outcome.
+
+        Raises:
+            BaseException: A way out of the actor: `SystemExit` or a `Departure`.
+        """
+        try:
+            args, kwargs = unpack_call(call.body)
+        except Exception as error:  # noqa: BLE001 - whatever unpickling user data raises
+            return self.failed(call, _arguments_lost(error))
+        try:
+            value = self.method(call.method)(*args, **kwargs)
+        except (Exception, KeyboardInterrupt, GeneratorExit) as error:
+            return self.failed(call, error)
+        return self.returned(call, value)
+
+    def method(self, name: str) -> Callable[..., Any]:
+        """Return the bound method of a name, or one of those that every actor has.
+
+        Raises:
+            AttributeError: There is none.
+        """
+        if name == READY:
+            return lambda: True
+        if name == CALL:
+            return lambda function, *args, **kwargs: function(self._instance, *args, **kwargs)
+        found: Callable[..., Any] = getattr(self._instance, name)
+        return found
+
+    def returned(self, call: Call, value: Any) -> Outcome:
+        """Return the outcome of a method that returned."""
+        try:
+            parcel = _serde.pack(value)
+        except Exception as error:  # noqa: BLE001 - whatever a value's own hooks raise
+            told = TypeError(f"the result of {call.method} cannot be pickled: {error}. Return plain data, or a handle.")
+            return self.failed(call, told)
+        return self._packed(call, STATUS_OK, parcel)
+
+    def failed(self, call: Call, error: BaseException) -> Outcome:
+        """Return the outcome of a method that raised."""
+        record = self._record
+        parcel = _failures.exception_parcel(
+            error,
+            function=f"{record.class_name}.{call.method}",
+            actor_id=record.actor_id,
+            pid=record.pid,
+            host=_HOST,
+            shown=shown(self._instance),
+        )
+        return self._packed(call, STATUS_ERROR, parcel)
+
+    def _packed(self, call: Call, status: bytes, parcel: Parcel) -> Outcome:
+        if not parcel.carries:
+            return Outcome(call.id, status, b"", parcel.body)
+        self._lend(parcel.targets, call.id)
+        return Outcome(call.id, status, " ".join(parcel.targets).encode(), parcel.body)
+
+
+def shown(instance: Any) -> str:
+    """Return the repr of an actor, whatever its class makes of it."""
+    try:
+        return repr(instance)[:200]
+    except Exception as error:  # noqa: BLE001 - the user's own repr
+        return f"<{type(instance).__name__}, whose repr raises {type(error).__name__}>"
+
+
+def _arguments_lost(error: Exception) -> RaySystemError:
+    told = RaySystemError(
+        f"the arguments could not be loaded in the actor's process: {type(error).__name__}: {error}. "
+        "Is the module that defines them importable there?"
+    )
+    told.__cause__ = error
+    return told

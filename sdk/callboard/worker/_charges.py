@@ -1,0 +1,39 @@
+"""Charging what was submitted while the actor was restarting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from callboard_broker.wire import entries
+
+if TYPE_CHECKING:
+    from callboard.worker._calls import Desk
+    from callboard.worker._mailbox import Mailbox
+    from callboard.worker._settings import Settings
+
+
+def charge_submitted_while_restarting(
+    settings: Settings, mailbox: Mailbox, desk: Desk, window: tuple[str, str]
+) -> None:
+    """Charge each call whose entry id lies in a range (first, last]: it was submitted while the actor was restarting.
+
+    One without retries left is settled as unavailable; the others lose one. A crash in the middle leaves the rest
+    uncharged, which is the caller's gain.
+    """
+    first, last = window
+    stream = settings.broker.keys.sealed if mailbox.sealed else settings.broker.keys.mailbox
+    start = f"({first}"
+    while True:
+        found = entries(mailbox.ask(("XRANGE", stream(settings.actor), start, last, "COUNT", 200))[0])
+        if not found:
+            return
+        for entry, flat in found:
+            start = f"({entry.decode()}"
+            call = desk.open(entry, flat)
+            if call is None or call.caller == "-":
+                continue
+            if call.retries == 0:
+                desk.unavailable(call, "the actor was restarting when the call was submitted")
+            elif call.retries > 0:
+                desk.charge(call, 1)
+        mailbox.finish()

@@ -1,0 +1,90 @@
+"""The worker's watch on its own place in the world: is it still the actor, and is anybody looking after it?"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+from callboard_broker.errors import BrokerError
+from callboard_broker.wire import Wire, items, maybe_text
+
+if TYPE_CHECKING:
+    from callboard.worker._settings import Settings
+    from callboard_broker.page import StatusPage
+
+_log = logging.getLogger(__name__)
+
+#: Exit code of a process that was told that it is no longer the actor.
+FENCED: Final = 71
+#: Exit code of a process that found neither broker nor supervisor for too long.
+FORSAKEN: Final = 72
+
+
+class Watch:
+    """A thread that looks at the actor's record and the node's heartbeat, and moves the status page's counter.
+
+    A worker that is no longer its actor leaves at once. One that nobody looks after leaves after twice the heartbeat
+    timeout: once for its supervisor to be missed, once for another to take over.
+    """
+
+    def __init__(self, settings: Settings, page: StatusPage) -> None:
+        self._settings = settings
+        self._page = page
+        self._wire: Wire | None = None
+        self._node = settings.node
+        self._node_beat = ""
+        self._moved_at = time.monotonic()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="callboard-watch", daemon=True)
+
+    def start(self) -> None:
+        """Start watching."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop watching: the end has begun, and the supervisor's bound on it counts now."""
+        self._stopped.set()
+
+    def _run(self) -> None:
+        timeout = self._settings.heartbeat_timeout
+        while not self._stopped.wait(timeout / 5):
+            self._page.beat()
+            try:
+                self._look()
+            except BrokerError as error:
+                _log.warning("the broker cannot be asked: %s", error)
+                if self._wire is not None:
+                    self._wire.close()
+                    self._wire = None
+            if time.monotonic() - self._moved_at > 2 * timeout and not self._stopped.is_set():
+                self._page.leave_note("no supervisor and no broker for too long")
+                os._exit(FORSAKEN)
+
+    def _look(self) -> None:
+        settings = self._settings
+        keys = settings.broker.keys
+        if self._wire is None:
+            self._wire = settings.broker.connect(f"watch:{settings.actor}")
+        record, beat = self._wire.pipeline(
+            [("HMGET", keys.actor(settings.actor), "token", "node"), ("HGET", keys.node(self._node), "beat")]
+        )
+        token, node = (maybe_text(part) for part in items(record))
+        if token != settings.token and not self._stopped.is_set():
+            self._page.leave_note("a newer incarnation took over, or the actor was ended")
+            os._exit(FENCED)
+        # Another supervisor may have taken over.
+        self._node = node or self._node
+        moved = maybe_text(beat)
+        if moved is not None and moved != self._node_beat:
+            self._node_beat = moved
+            self._moved_at = time.monotonic()
+
+
+def terminate_on_signal(handler: object) -> None:
+    """Let SIGTERM run a handler in the main thread; SIGINT is for the program at the terminal, not for workers."""
+    signal.signal(signal.SIGTERM, handler)  # type: ignore[arg-type] # a plain function
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,161 @@
+"""The caretaker: looks at actors and does what their records call for; hears of processes that begin and end."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from callboard_broker.operations import actors
+from callboard_broker.records import State
+from callboard_supervisor.burial import Burial
+from callboard_supervisor.decisions import need_not_start
+from callboard_supervisor.ending import Endings
+from callboard_supervisor.nursery import Exited, NurseryDied, Spawned, SpawnFailed
+from callboard_supervisor.process import Exit, Process
+from callboard_supervisor.starting import Starting
+
+if TYPE_CHECKING:
+    from callboard_broker.records import ActorRecord
+    from callboard_supervisor.house import House
+    from callboard_supervisor.residents import Resident
+
+_log = logging.getLogger(__name__)
+
+#: Seconds before a fork that failed is tried again.
+_FORK_AGAIN = 0.5
+
+
+class Caretaker:
+    """See to the actors of this node, and to those that nobody has yet."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self.burial = Burial(house.link, self.look)
+        self.endings = Endings(house, self.burial, self._restart)
+        self.starting = Starting(house, self.endings.end)
+
+    def look(self, actor: str) -> None:
+        """Do what an actor's record calls for. May be called at any time, for any actor, any number of times."""
+        house = self._house
+        record = house.link.actor(actor)
+        resident = house.residents.by_actor.get(actor)
+        if record is None or record.state == State.DEAD:
+            if resident is not None and resident.process is not None:
+                resident.process.kill_group()
+            return
+        if resident is None:
+            self._look_at_stranger(record)
+        elif resident.ending:
+            return
+        elif resident.process is None:
+            self._look_at_unborn(record, resident)
+        elif record.token != resident.token:
+            resident.process.kill_group()
+        elif self.endings.graceful(record):
+            self.endings.tell_to_end(resident)
+            self.endings.drain_now(record)
+
+    def hear(self) -> None:
+        """Take what the fork server has to tell."""
+        for event in self._house.nursery.receive():
+            match event:
+                case Spawned():
+                    self._spawned(event)
+                case SpawnFailed():
+                    resident = self.starting.failed(event)
+                    self._house.reactor.after(_FORK_AGAIN, lambda resident=resident: self.starting.fork(resident))  # type: ignore[misc]
+                case Exited(exit_):
+                    self._exited(exit_)
+                case NurseryDied(_, unanswered):
+                    self._begin_nursery_again(unanswered)
+
+    def reap(self) -> None:
+        """Take the ends of workers whose fork server is gone."""
+        self.hear()
+        for event in self._house.nursery.reap_orphans():
+            self._exited(event.exit)
+
+    def adopt(self, record: ActorRecord, process: Process | None) -> None:
+        """Take over an actor whose supervisor is gone: with its process if that lives, else as one that died."""
+        house = self._house
+        house.link.call("HSET", house.keys.actor(record.actor_id), "node", house.node)
+        resident = house.residents.admit(record)
+        resident.token = record.token
+        resident.page_node = record.node
+        resident.graceful_timeout = record.graceful_ms / 1000 or house.config.timing.graceful_timeout
+        resident.process = process
+        if process is None:
+            self.endings.process_ended(resident, Exit(record.pid))
+            return
+        house.reactor.watch(process.fileno(), lambda: self._adopted_ended(resident))
+        self.look(record.actor_id)
+
+    def end_all(self) -> None:
+        """Have every actor of this node leave."""
+        for resident in list(self._house.residents.by_actor.values()):
+            if resident.process is None and not resident.ending:
+                self._house.residents.dismiss(resident.actor)
+            else:
+                self.endings.tell_to_end(resident)
+
+    def _look_at_stranger(self, record: ActorRecord) -> None:
+        house = self._house
+        if not record.node:
+            self.starting.place(record.actor_id)
+        elif record.node == house.node:
+            self.adopt(record, Process.adopt(record.pid, record.start_time) if record.pid else None)
+        else:
+            signer = house.link.broker.signer("command", record.node)
+            house.link.call(*actors.command_node(house.keys, record.node, signer, "look", record.actor_id))
+
+    def _look_at_unborn(self, record: ActorRecord, resident: Resident) -> None:
+        # Its process is being forked, or waits for its delay; if it need not start any more, it never will.
+        waiting = self.starting.left(record)
+        cause = need_not_start(record, waiting)
+        if cause is not None:
+            self._house.residents.dismiss(resident.actor)
+            self.endings.end(record, cause)
+
+    def _spawned(self, event: Spawned) -> None:
+        resident = self.starting.spawned(event)
+        if self._house.residents.by_actor.get(resident.actor) is not resident:
+            # It was dismissed while the fork was under way.
+            event.process.kill_group()
+            return
+        if self._house.closing:
+            self.endings.tell_to_end(resident)
+        self.look(resident.actor)
+
+    def _exited(self, exit_: Exit) -> None:
+        resident = self._house.residents.by_pid(exit_.pid)
+        if resident is not None and not resident.ending:
+            self.endings.process_ended(resident, exit_)
+
+    def _adopted_ended(self, resident: Resident) -> None:
+        process = resident.process
+        if process is not None:
+            self._house.reactor.unwatch(process.fileno())
+            process.kill_group()
+            self._exited(Exit(process.pid))
+
+    def _restart(self, record: ActorRecord, delay: float) -> None:
+        house = self._house
+        if house.closing:
+            self._hand_over(record)
+        else:
+            self.starting.begin(record, State.RESTARTING, restarts=1, delay=delay)
+
+    def _hand_over(self, record: ActorRecord) -> None:
+        """Leave an actor that may be restarted to another node, or to the next supervisor."""
+        house = self._house
+        self.starting.release(record)
+        house.residents.dismiss(record.actor_id)
+        house.link.call(*actors.request(house.keys, "place", record.actor_id))
+
+    def _begin_nursery_again(self, unanswered: tuple[int, ...]) -> None:
+        _log.error("the fork server has ended; it is started again, and its workers live on")
+        house = self._house
+        house.nursery.restart()
+        house.reactor.watch(house.nursery.fileno(), self.hear)
+        self.reap()
+        self.starting.unanswered(unanswered)

@@ -1,0 +1,55 @@
+"""What a supervisor is told when it is started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from callboard_broker.broker import Broker
+    from callboard_broker.timing import Timing
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a supervisor goes by.
+
+    Attributes:
+        broker: Where the callboard lives.
+        node: Id of this node.
+        host: Identity of this host.
+        timing: Heartbeat and graceful timeouts, in seconds.
+        resources: What this node has to promise, CPUs under ``CPU``.
+        log_dir: Where the output of workers goes.
+        tied: Whether it ends with the program at the other end of its standard input, and the callboard with it.
+        entry: What a worker runs, as ``module:function``.
+        preload: Modules that the fork server imports, so that heavy imports cost once.
+    """
+
+    broker: Broker
+    node: str
+    host: str
+    timing: Timing
+    resources: dict[str, float]
+    log_dir: Path
+    tied: bool = False
+    entry: str = "callboard.worker:main"
+    preload: tuple[str, ...] = field(default=())
+
+    def worker(self, actor: str, token: str, incarnation: int, page: Path) -> dict[str, Any]:
+        """Return what a worker is told."""
+        return {
+            "address": self.broker.address,
+            "prefix": self.broker.prefix,
+            # Over a socket of our own: never in an argument list, an environment or a file.
+            "key": self.broker.key.secret.hex(),
+            "node": self.node,
+            "host": self.host,
+            "actor": actor,
+            "token": token,
+            "incarnation": incarnation,
+            "page": str(page),
+            "heartbeat_timeout": self.timing.heartbeat_timeout,
+        }

@@ -1,0 +1,115 @@
+"""What to do with an actor: pure functions of its record, of how its process ended, and of what has been before.
+
+No clock, no randomness, no Redis: times and chances are handed in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import tenacity
+
+from callboard_broker import deaths
+from callboard_broker.deaths import SEALED_OWNER_DIED, DeathCause
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from callboard_broker.envelope import Call
+    from callboard_broker.records import ActorRecord
+
+#: Seconds that an incarnation must have lived for its crash to count as a first one.
+STABLE: Final = 1.0
+_spacing: Final = tenacity.wait_exponential(multiplier=0.05, max=30.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an incarnation ended.
+
+    Attributes:
+        words: Exit code or signal, in words; the process's own last words where it left any.
+        timed_out: Killed because its graceful end took too long.
+        graceful_timeout: Seconds that it had.
+    """
+
+    words: str
+    timed_out: bool = False
+    graceful_timeout: float = 0.0
+
+
+def death_of(record: ActorRecord, ended: Ended) -> DeathCause | None:
+    """Return why an actor is dead now that its process has ended; None when it is to be restarted."""
+    cause: DeathCause | None
+    if record.voided:
+        cause = deaths.cause_of(record)
+    elif ended.timed_out:
+        cause = deaths.graceful_timeout(ended.graceful_timeout)
+    elif record.shutdown_started or record.sealed == SEALED_OWNER_DIED:
+        cause = deaths.cause_of(record)
+    elif record.may_restart:
+        return None
+    else:
+        cause = deaths.worker_died(ended.words, used=record.num_restarts, allowed=record.max_restarts)
+    return replace(cause, never_started=not record.ever_started)
+
+
+def need_not_start(record: ActorRecord, waiting: int) -> DeathCause | None:
+    """Return why an actor that has no process needs none any more; None when it is to be started.
+
+    Args:
+        record: Its record.
+        waiting: Entries in its sealed mailbox.
+    """
+    unwanted = record.voided or record.shutdown_started or record.sealed == SEALED_OWNER_DIED
+    # The entry that ends the actor is all that is left: nobody is waiting for anything.
+    idle = bool(record.sealed) and waiting <= 1
+    if unwanted or idle:
+        return replace(deaths.cause_of(record), never_started=not record.ever_started)
+    return None
+
+
+def charge(call: Call, charged: bytes | None, incarnation: int) -> bytes | None:
+    """Return the charges of a call that had started when its process died; None when it has no retry left.
+
+    Args:
+        call: The call.
+        charged: What is stored: ``<count> <incarnation>``.
+        incarnation: The one that died. A call that it has been charged for is not charged twice.
+    """
+    count, last = (int(part) for part in charged.split()) if charged else (0, 0)
+    if last < incarnation:
+        count += 1
+    if 0 <= call.retries < count:
+        return None
+    return b"%d %d" % (count, incarnation)
+
+
+def restart_delay(quick_crashes: int, chance: float) -> float:
+    """Return the seconds before a restart.
+
+    Args:
+        quick_crashes: Crashes in a row of incarnations that lived less than `STABLE` seconds, this one included.
+        chance: Between 0 and 1; spreads actors that crash together.
+    """
+    if quick_crashes <= 1:
+        return 0.0
+    state = tenacity.RetryCallState(tenacity.Retrying(), None, (), {})
+    state.attempt_number = quick_crashes - 1
+    return float(_spacing(state)) * (0.5 + chance / 2)
+
+
+def fits(required: Mapping[str, float], free: Mapping[str, float]) -> bool:
+    """Tell whether there is room for what an actor needs."""
+    return all(free.get(name, 0.0) >= amount - 1e-9 for name, amount in required.items())
+
+
+def waiting_reason(required: Mapping[str, float], total: Mapping[str, float]) -> str:
+    """Say why an actor is not placed."""
+    wanted = ", ".join(f"{name}={amount:g}" for name, amount in required.items())
+    if fits(required, total):
+        return f"waits for room: needs {wanted}"
+    return f"no node is large enough: needs {wanted}, this node has " + ", ".join(
+        f"{name}={amount:g}" for name, amount in total.items()
+    )

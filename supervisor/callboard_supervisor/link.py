@@ -1,0 +1,66 @@
+"""The supervisor's connection for questions and changes. It comes back after it broke; what was under way is not repeated."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from callboard_broker.records import ActorRecord
+from callboard_broker.wire import checked, items, mapping, text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from callboard_broker.broker import Broker
+    from callboard_broker.wire import Argument, Command, Reply, Wire
+
+
+class Link:
+    """Ask Redis, one question at a time, from the supervisor's only thread."""
+
+    def __init__(self, broker: Broker, name: str) -> None:
+        self.broker = broker
+        self.keys = broker.keys
+        self._name = name
+        self._wire: Wire = broker.connect(name, patience=10.0)
+
+    def call(self, *command: Argument) -> Reply:
+        """Send a command and return its reply.
+
+        Raises:
+            BrokerRefusedError: The reply is an error.
+            BrokerUnreachableError: There is no connection, and none can be made now.
+        """
+        return self._connected().call(*command)
+
+    def pipeline(self, commands: Sequence[Command]) -> list[Reply]:
+        """Send commands in one packet and return their replies.
+
+        Raises:
+            BrokerRefusedError: A reply is an error.
+            BrokerUnreachableError: There is no connection, and none can be made now.
+        """
+        return [checked(reply) for reply in self._connected().pipeline(commands)]
+
+    def actor(self, actor: str) -> ActorRecord | None:
+        """Read an actor's record."""
+        stored = mapping(self.call("HGETALL", self.keys.actor(actor)))
+        return ActorRecord.decode(stored) if stored else None
+
+    def actors(self) -> list[ActorRecord]:
+        """Read the records of all actors that are not DEAD."""
+        names = self.members(self.keys.actors)
+        replies = self.pipeline([("HGETALL", self.keys.actor(name)) for name in names])
+        return [ActorRecord.decode(mapping(reply)) for reply in replies if reply]
+
+    def members(self, key: bytes) -> list[str]:
+        """Read a set."""
+        return sorted(text(member) for member in items(self.call("SMEMBERS", key)))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._wire.close()
+
+    def _connected(self) -> Wire:
+        if self._wire.broken:
+            self._wire = self.broker.connect(self._name)
+        return self._wire

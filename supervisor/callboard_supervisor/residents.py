@@ -1,0 +1,107 @@
+"""The actors of this node: each with its process, from the decision to run it until it is DEAD."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from callboard_broker.page import PageError, StatusPage, page_path
+from callboard_supervisor import decisions
+
+if TYPE_CHECKING:
+    from callboard_broker.records import ActorRecord
+    from callboard_supervisor.process import Process
+
+
+@dataclass(slots=True)
+class Resident:
+    """An actor of this node.
+
+    Attributes:
+        actor: Its id.
+        required: Resources that it takes.
+        token: Incarnation that has, or is about to get, a process here; empty before the first.
+        process: None while there is none.
+        started_at: When the present process began, on the monotonic clock.
+        quick_crashes: Crashes in a row of incarnations that lived only shortly.
+        told_to_end: When it was sent SIGTERM; 0.0 for not yet.
+        timed_out: It was killed because its end took too long.
+        ending: Its death is being worked off.
+    """
+
+    actor: str
+    required: dict[str, float]
+    token: str = ""
+    process: Process | None = None
+    page: StatusPage | None = None
+    started_at: float = 0.0
+    quick_crashes: int = 0
+    told_to_end: float = 0.0
+    graceful_timeout: float = 0.0
+    timed_out: bool = False
+    ending: bool = False
+    #: Node under which its page was made; another than this one for an adopted actor.
+    page_node: str = ""
+
+    def look_at_page(self, node: str) -> StatusPage | None:
+        """Return the status page of the present incarnation; None while, or if, it has none."""
+        if self.page is None and self.token:
+            try:
+                self.page = StatusPage.open(Path(page_path(self.page_node or node, self.actor, self.token)))
+            except (FileNotFoundError, PageError):
+                return None
+        return self.page
+
+    def forget_process(self, node: str) -> None:
+        """Let go of a process that is dead, and of its page."""
+        if self.process is not None:
+            self.process.close()
+            self.process = None
+        if self.page is not None:
+            self.page.close()
+            self.page = None
+        if self.token:
+            StatusPage.unlink(Path(page_path(self.page_node or node, self.actor, self.token)))
+        self.page_node = ""
+        self.told_to_end = 0.0
+        self.timed_out = False
+
+
+@dataclass(slots=True)
+class Residents:
+    """All actors of this node, and the room that is left."""
+
+    total: dict[str, float]
+    by_actor: dict[str, Resident] = field(default_factory=dict)
+
+    def admit(self, record: ActorRecord) -> Resident:
+        """Return the resident for an actor, which takes its resources from now on."""
+        found = self.by_actor.get(record.actor_id)
+        if found is None:
+            found = self.by_actor[record.actor_id] = Resident(record.actor_id, record.required)
+        return found
+
+    def dismiss(self, actor: str) -> None:
+        """Give back what an actor took."""
+        self.by_actor.pop(actor, None)
+
+    def by_pid(self, pid: int) -> Resident | None:
+        """Return the resident whose process has a pid."""
+        for resident in self.by_actor.values():
+            if resident.process is not None and resident.process.pid == pid:
+                return resident
+        return None
+
+    @property
+    def free(self) -> dict[str, float]:
+        """Return the resources that are not taken."""
+        left = dict(self.total)
+        for resident in self.by_actor.values():
+            for name, amount in resident.required.items():
+                left[name] = left.get(name, 0.0) - amount
+        return left
+
+    def room_for(self, required: dict[str, float]) -> bool:
+        """Tell whether an actor would fit."""
+        return not required or decisions.fits(required, self.free)

@@ -1,0 +1,104 @@
+"""Answering calls on behalf of an actor whose process is dead."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from callboard_broker import verdicts
+from callboard_broker.deaths import STATUS_DIED, STATUS_UNAVAILABLE
+from callboard_broker.envelope import Outcome, open_call, sign_outcome
+from callboard_broker.errors import EnvelopeError
+from callboard_broker.operations import calls
+from callboard_broker.seen import Ledger
+from callboard_broker.wire import entries, mapping
+from callboard_supervisor import decisions
+
+if TYPE_CHECKING:
+    from callboard_broker.deaths import DeathCause
+    from callboard_broker.envelope import Call
+    from callboard_broker.page import Started
+    from callboard_broker.records import ActorRecord
+    from callboard_broker.wire import Reply
+    from callboard_supervisor.link import Link
+
+_log = logging.getLogger(__name__)
+
+#: Entries answered in one go; the loop sees to others in between.
+BATCH: Final = 200
+
+
+class Settling:
+    """Settle what is left of an actor's calls."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._broker = link.broker
+        self._keys = link.keys
+
+    def drain(self, record: ActorRecord, cause: DeathCause) -> bool:
+        """Answer a batch of an ended actor's calls; tell whether nothing is left."""
+        found = self._read(self._keys.sealed(record.actor_id), "-", "+") or self._read(
+            self._keys.mailbox(record.actor_id), "-", "+"
+        )
+        if not found:
+            return True
+        body = verdicts.died(record, cause)
+        settlement = calls.Settlement(self._keys, record.actor_id, record.token)
+        for entry, flat in found:
+            call = self._open(record, entry, flat)
+            if call is None:
+                continue
+            if call.caller == "-":
+                settlement.discard(entry, call.id, flags="c")
+            else:
+                self._add(settlement, call, Outcome(call.id, STATUS_DIED, b"", body))
+        if settlement.count:
+            self._link.call(*settlement.command(whole=True))
+        return False
+
+    def charge_started(self, record: ActorRecord, started: Started) -> None:
+        """Charge the calls that had started when the process died; settle those without retries left as unavailable."""
+        stream = self._keys.sealed if record.sealed else self._keys.mailbox
+        watermark = "{}-{}".format(*started.watermark)
+        found = self._read(stream(record.actor_id), "-", watermark) if any(started.watermark) else []
+        for milliseconds, number in started.slots:
+            slot = f"{milliseconds}-{number}"
+            found += self._read(stream(record.actor_id), slot, slot)
+        if not found:
+            return
+        charged = mapping(self._link.call("HGETALL", self._keys.attempts(record.actor_id)))
+        ledger = Ledger(mapping(self._link.call("HGETALL", self._keys.seen(record.actor_id))))
+        settlement = calls.Settlement(self._keys, record.actor_id, record.token)
+        charges: list[tuple[bytes, bytes]] = []
+        body = verdicts.unavailable(record.actor_id, "its process died while the call ran, and it is being restarted")
+        for entry, flat in found:
+            call = self._open(record, entry, flat)
+            if call is None or call.caller == "-":
+                continue
+            count = decisions.charge(call, charged.get(call.id.decode()), record.incarnation)
+            if count is not None:
+                charges.append((call.id, count))
+                continue
+            self._add(settlement, call, Outcome(call.id, STATUS_UNAVAILABLE, b"", body))
+            ledger.finish(call.caller, call.seq)
+            settlement.seen(call.caller, ledger.value(call.caller))
+        if settlement.count:
+            self._link.call(*settlement.command(whole=True))
+        if charges:
+            self._link.call(*calls.charge(self._keys, record.actor_id, record.token, charges))
+
+    def _read(self, stream: bytes, first: str, last: str) -> list[tuple[bytes, list[Reply] | None]]:
+        return entries(self._link.call("XRANGE", stream, first, last, "COUNT", BATCH))
+
+    def _open(self, record: ActorRecord, entry: bytes, flat: list[Reply] | None) -> Call | None:
+        try:
+            return open_call(self._broker.signer("call", record.actor_id), entry, flat or [])
+        except EnvelopeError as error:
+            _log.warning("an entry of %s was refused: %s", record.actor_id, error)
+            self._link.call(*calls.reject(self._keys, record.actor_id, record.token, entry, type(error).__name__, ()))
+            return None
+
+    def _add(self, settlement: calls.Settlement, call: Call, outcome: Outcome) -> None:
+        mac = sign_outcome(self._broker.signer("outcome", call.caller), outcome)
+        settlement.add(call.entry, call.caller, outcome, mac, flags="ca")

@@ -1,0 +1,166 @@
+"""Starting actors: placing what is requested, forking the process of each incarnation."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Final
+
+from callboard_broker import ids
+from callboard_broker.errors import BrokerRefusedError
+from callboard_broker.operations import actors
+from callboard_broker.page import page_path
+from callboard_broker.records import State
+from callboard_broker.wire import integer, items
+from callboard_supervisor import decisions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from callboard_broker.deaths import DeathCause
+    from callboard_broker.records import ActorRecord
+    from callboard_supervisor.house import House
+    from callboard_supervisor.nursery import SpawnFailed, Spawned
+    from callboard_supervisor.residents import Resident
+
+_log = logging.getLogger(__name__)
+
+#: Seconds between looks at whether a predecessor is gone or a failed fork may be tried again.
+_LOOK_AGAIN: Final = 0.02
+
+
+class Starting:
+    """Place and start actors.
+
+    Args:
+        house: What the duties share.
+        end: Makes an actor DEAD that has no process here.
+    """
+
+    def __init__(self, house: House, end: Callable[[ActorRecord, DeathCause], None]) -> None:
+        self._house = house
+        self._end = end
+        self._requests: dict[int, tuple[Resident, float]] = {}
+        #: Actors that were read from the requests and have no room yet.
+        self.waiting: dict[str, None] = {}
+
+    def place(self, actor: str) -> None:
+        """Start an actor that nobody runs, or keep it waiting for room, or end it if it need not start any more."""
+        house = self._house
+        record = house.link.actor(actor)
+        if record is None or record.state == State.DEAD or record.node or actor in house.residents.by_actor:
+            self.waiting.pop(actor, None)
+            return
+        if record.state == State.DEPENDENCIES_UNREADY and not record.sealed:
+            return
+        cause = decisions.need_not_start(record, self.left(record))
+        if cause is not None:
+            self.waiting.pop(actor, None)
+            self._end(record, cause)
+            return
+        if house.closing:
+            house.link.call(*actors.request(house.keys, "place", actor))
+            return
+        if self._predecessor_lives(record):
+            house.reactor.after(_LOOK_AGAIN, lambda: self.place(actor))
+            return
+        if not house.residents.room_for(record.required):
+            self._wait_for_room(record)
+            return
+        self.waiting.pop(actor, None)
+        restarting = record.state == State.RESTARTING
+        self.begin(record, State.RESTARTING if restarting else State.PENDING_CREATION, restarts=0)
+
+    def place_waiting(self) -> None:
+        """Try again what waits for room."""
+        for actor in list(self.waiting):
+            self.place(actor)
+
+    def begin(self, record: ActorRecord, state: State, *, restarts: int, delay: float = 0.0) -> None:
+        """Begin a new incarnation here, forking its process after a delay.
+
+        When somebody else was faster, nothing happens: the actor is theirs.
+        """
+        house = self._house
+        token = ids.new_token()
+        command = actors.start(house.keys, record, token=token, node=house.node, state=state, restarts=restarts)
+        try:
+            number = integer(items(house.link.call(*command))[0])
+        except BrokerRefusedError as refusal:
+            if not str(refusal).startswith(("FENCED", "DEAD", "UNKNOWN")):
+                raise
+            house.residents.dismiss(record.actor_id)
+            # It was killed, or taken, since it was read.
+            self.place(record.actor_id)
+            return
+        resident = house.residents.admit(record)
+        resident.token = token
+        resident.graceful_timeout = record.graceful_ms / 1000 or house.config.timing.graceful_timeout
+        if delay:
+            house.reactor.after(delay, lambda: self._fork(resident, record.class_name, token, number))
+        else:
+            self._fork(resident, record.class_name, token, number)
+
+    def spawned(self, event: Spawned) -> Resident:
+        """Take note of a process that began; return its resident."""
+        resident, began = self._requests.pop(event.request)
+        resident.process = event.process
+        resident.started_at = began
+        return resident
+
+    def failed(self, event: SpawnFailed) -> Resident:
+        """Take note of a process that could not be begun; return its resident."""
+        resident, _ = self._requests.pop(event.request)
+        _log.error("no process for actor %s: %s", resident.actor, event.error)
+        return resident
+
+    def unanswered(self, requests: tuple[int, ...]) -> None:
+        """Ask again for processes whose requests died with the fork server."""
+        for request in requests:
+            resident, _ = self._requests.pop(request)
+            self.fork(resident)
+
+    def fork(self, resident: Resident) -> None:
+        """Try again to fork a resident's process, if it still needs one."""
+        record = self._house.link.actor(resident.actor)
+        if record is not None and record.token == resident.token and resident.process is None:
+            self._fork(resident, record.class_name, record.token, record.incarnation)
+
+    def release(self, record: ActorRecord) -> None:
+        """Begin an incarnation that belongs to no node: whoever places the actor next begins its own."""
+        house = self._house
+        house.link.call(
+            *actors.start(house.keys, record, token=ids.new_token(), node="", state=State.RESTARTING, restarts=1)
+        )
+
+    def _fork(self, resident: Resident, class_name: str, token: str, number: int) -> None:
+        house = self._house
+        if house.residents.by_actor.get(resident.actor) is not resident or resident.token != token:
+            return
+        page = page_path(house.node, resident.actor, token)
+        logs = house.config.log_dir
+        request = house.nursery.spawn(
+            house.config.worker(resident.actor, token, number, page),
+            logs / f"{class_name}-{resident.actor}.out",
+            logs / f"{class_name}-{resident.actor}.err",
+            name=f"cb:{class_name}",
+        )
+        self._requests[request] = (resident, time.monotonic())
+
+    def left(self, record: ActorRecord) -> int:
+        """Return the number of entries in an actor's sealed mailbox."""
+        return integer(self._house.link.call("XLEN", self._house.keys.sealed(record.actor_id)))
+
+    def _predecessor_lives(self, record: ActorRecord) -> bool:
+        if not record.predecessor:
+            return False
+        before = self._house.link.actor(record.predecessor)
+        return before is not None and before.state != State.DEAD
+
+    def _wait_for_room(self, record: ActorRecord) -> None:
+        house = self._house
+        actor = record.actor_id
+        reason = decisions.waiting_reason(record.required, house.residents.total)
+        if record.pending_reason != reason:
+            house.link.call("HSET", house.keys.actor(actor), "pending_reason", reason)
+        self.waiting[actor] = None
