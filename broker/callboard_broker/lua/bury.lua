@@ -3,12 +3,16 @@
 -- KEYS: client inbox
 -- ARGV: how
 -- Returns how the client ended: 'normal' when it said goodbye itself, else the given words; nil when it is unknown.
-if redis.call('EXISTS', client) == 0 then
+local now = redis.call('HMGET', client, 'gone', 'leaving')
+if not now[1] then
   return false
 end
 redis.call('DEL', inbox)
-redis.call('HSETNX', client, 'gone', how)
-if redis.call('HGET', client, 'leaving') == 'normal' then
-  return 'normal'
+if now[1] == '' then
+  now[1] = how
+  if now[2] == 'normal' then
+    now[1] = 'normal'
+  end
+  redis.call('HSET', client, 'gone', now[1])
 end
-return redis.call('HGET', client, 'gone')
+return now[1]

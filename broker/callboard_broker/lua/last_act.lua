@@ -7,9 +7,9 @@
 if redis.call('HGET', record, 'token') ~= token then
   return redis.error_reply('FENCED actor ' .. actor)
 end
-if redis.call('HSETNX', record, 'shutdown_started', 1) == 0 then
+if redis.call('HGET', record, 'shutdown_started') == '1' then
   return 0
 end
-redis.call('HSET', record, 'death_cause', cause)
+redis.call('HSET', record, 'shutdown_started', 1, 'death_cause', cause)
 redis.call('XADD', events, 'MAXLEN', '~', '10000', '*', 'actor', actor, 'event', 'ending')
 return 1

@@ -4,7 +4,7 @@
 -- ARGV: id fields...
 -- Returns 1 when the client is new, 0 when it was registered already.
 -- Errors: GONE when this client has been declared dead.
-if redis.call('HEXISTS', client, 'gone') == 1 then
+if (redis.call('HGET', client, 'gone') or '') ~= '' then
   return redis.error_reply('GONE client ' .. id .. ' has been declared dead')
 end
 if redis.call('EXISTS', inbox) == 1 then

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from callboard.cli import _options
-from callboard.cli._failures import ExitCode, Failure, usage
+from callboard.cli._failures import NotFound, usage
 from callboard.util._names import bearers
 from callboard.util._reading import reading
 from callboard_broker import deaths, ids
@@ -38,9 +38,10 @@ if TYPE_CHECKING:
 @click.option("--restart", is_flag=True, help="Let it restart, which spends one of its restarts.")
 @_options.address
 def kill(name_or_id: str, namespace: str | None, restart: bool, address: str | None) -> None:
-    """Kill an actor at once: its process gets SIGKILL, no hook runs, every open call of it fails.
+    """Kill an actor at once.
 
-    It needs the cluster key. Exit code 3 says that there is no such actor.
+    Its process gets SIGKILL, no hook runs, and every open call of it fails. It needs the cluster key. Exit code 3 says
+    that there is no such actor.
     """
     with usage(), reading(address) as reader:
         record = _find(reader, name_or_id, namespace)
@@ -72,10 +73,9 @@ def _find(reader: Reader, name_or_id: str, namespace: str | None) -> ActorRecord
     found = reader.records(ActorRecord, reader.keys.actor, [actor]) if chosen or namespace is None else []
     if not found:
         where = f" in namespace {namespace!r}" if namespace is not None else ""
-        raise Failure(
-            f"no actor has the name or id {name_or_id!r}{where}; `callboard list names` and `callboard list actors` show "
-            "those that there are",
-            ExitCode.NOT_FOUND,
+        raise NotFound(
+            f"no actor has the name or id {name_or_id!r}{where}; `callboard list names` and `callboard list actors` "
+            "show those that there are"
         )
     return found[0]
 
@@ -87,9 +87,10 @@ def _named(record: ActorRecord) -> str:
 
 @click.group()
 def key() -> None:
-    """Make the cluster key, which signs all that processes exchange through Redis.
+    """Make the cluster key.
 
-    Whoever has it may run code in every process of the callboard; whoever lacks it may not, even with access to Redis.
+    It signs all that processes exchange through Redis. Whoever has it may run code in every process of the callboard;
+    whoever lacks it may not, even with access to Redis.
     """
 
 
@@ -115,8 +116,8 @@ def new(path: Path | None) -> None:
 @click.command(epilog=_options.examples("callboard demo # under a minute; it needs nothing but this package"))
 @click.pass_context
 def demo(ctx: click.Context) -> None:
-    """Show what callboard does, on a callboard of its own that ends with the demo."""
-    from callboard.demo import main  # noqa: PLC0415 - it brings the whole SDK, which other commands do not need
+    """Show what callboard does, on one of its own."""
+    from callboard.demo import main  # noqa: PLC0415 - only needed here
 
     ctx.exit(main())
 

@@ -105,11 +105,13 @@ def _start_supervisor(address: str, place: Path, options: dict[str, Any]) -> Dae
         finally:
             os.close(tell)
         try:
-            if not select.select([said], [], [], START)[0] or not said.readline():
-                raise Failure(f"the supervisor did not start; {_last_words(log, start)}")
+            serves = select.select([said], [], [], START)[0] and said.readline()
         except BaseException:
             supervisor.end(_KILLED, number=signal.SIGKILL)
             raise
+    if not serves:
+        supervisor.end(_KILLED, number=signal.SIGKILL)
+        raise Failure(f"the supervisor did not start; {_last_words(log, start)}")
     return supervisor
 
 
@@ -166,11 +168,12 @@ def down(timeout: float) -> None:
     help="Where the output of actors goes [the supervisor's choice].",
 )
 def supervisor(address: str | None, **options: Any) -> None:
-    """Run a supervisor in the foreground: this machine becomes a node, whose actors it starts, watches and restarts.
+    """Run a supervisor: this machine becomes a node.
+
+    It starts, watches and restarts actors here, in the foreground, until SIGTERM ends it.
 
     All nodes and programs of a callboard need the same cluster key. The first supervisor makes one for this user
     (~/.config/callboard/cluster.key) unless CALLBOARD_KEY_FILE names one; copy that file to the other machines.
-    SIGTERM ends it.
     """
     # In the environment, as an address may have a password and arguments are visible to every user of the machine.
     environ = {**os.environ, "CALLBOARD_ADDRESS": locate(address)[0]}

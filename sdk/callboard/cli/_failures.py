@@ -25,16 +25,21 @@ class ExitCode(IntEnum):
 
 
 class Failure(click.ClickException):
-    """An error that ends the command with a text on stderr and an exit code.
+    """An error that ends the command, its text on stderr: what was wrong and what to do next."""
 
-    Args:
-        message: What was wrong and what to do next.
-        code: The exit code.
-    """
+    exit_code = int(ExitCode.ERROR)
 
-    def __init__(self, message: str, code: ExitCode = ExitCode.ERROR) -> None:
-        super().__init__(message)
-        self.exit_code = int(code)
+
+class NotFound(Failure):
+    """What was asked for does not exist."""
+
+    exit_code = int(ExitCode.NOT_FOUND)
+
+
+class Unreachable(Failure):
+    """The server does not answer, or there is none to ask."""
+
+    exit_code = int(ExitCode.UNREACHABLE)
 
 
 @contextlib.contextmanager
@@ -43,7 +48,7 @@ def explained() -> Iterator[None]:
     try:
         yield
     except BrokerUnreachableError as error:
-        raise Failure(str(error), ExitCode.UNREACHABLE) from error
+        raise Unreachable(str(error)) from error
     except BrokenPipeError:
         raise
     except (RayError, OSError) as error:

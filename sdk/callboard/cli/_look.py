@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from callboard.cli import _options
-from callboard.cli._failures import ExitCode, Failure, usage
+from callboard.cli._failures import NotFound, usage
 from callboard.cli._output import print_data, print_table
 from callboard.util import state
 
@@ -47,7 +47,10 @@ def list_(
     form: str | None,
     address: str | None,
 ) -> None:
-    """List actors, nodes, clients (the processes that use actors, and those that are actors) or names."""
+    """List actors, nodes, clients or names.
+
+    Clients are the processes that use actors, and those that are actors.
+    """
     with usage():
         found, columns = _find(what, address, filters, limit, timeout, detail=detail)
     rows = [{column: row[column] for column in columns} for row in found]
@@ -96,10 +99,9 @@ def get(what: str, actor_id: str, form: str | None, address: str | None) -> None
     with usage():
         found = state.get_actor(actor_id, address)
     if found is None:
-        raise Failure(
+        raise NotFound(
             f"nothing is known of actor {actor_id}: it ended long ago, or never existed here. "
-            "`callboard list actors` shows those that are known",
-            ExitCode.NOT_FOUND,
+            "`callboard list actors` shows those that are known"
         )
     if form == "table":
         print_table(["field", "value"], list(found.asdict().items()))

@@ -15,11 +15,9 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
 FORMATS: Final = ("table", "json", "yaml")
-#: Options of `up` and `supervisor` that the supervisor gets as they are, by their parameters' names.
-PASSED_ON: Final = ("num_cpus", "resources", "graceful_timeout", "heartbeat_timeout")
 
 
-class Resources(click.ParamType):
+class Resources(click.ParamType):  # type: ignore[type-arg] # generic only in the latest click
     """Resources by name, as JSON."""
 
     name = "JSON"
@@ -35,7 +33,7 @@ class Resources(click.ParamType):
         return json.dumps(found)
 
 
-class FilterType(click.ParamType):
+class FilterType(click.ParamType):  # type: ignore[type-arg] # generic only in the latest click
     """A filter: ``column=value`` or ``column!=value``."""
 
     name = "K=V|K!=V"
@@ -73,6 +71,7 @@ def supervising(command: Command) -> Command:
     """Add the options that a supervisor is started with."""
     positive = click.FloatRange(min=0, min_open=True)
     for option in (
+        click.option("--preload", metavar="MODULES", help="What to import once for all actors, separated by commas."),
         click.option("--heartbeat-timeout", type=positive, metavar="SECONDS", help="Silence that means death [15]."),
         click.option("--graceful-timeout", type=positive, metavar="SECONDS", help="What an actor's end may take [30]."),
         click.option("--resources", type=Resources(), help="What else this node has, such as '{\"gpu\": 2}'."),

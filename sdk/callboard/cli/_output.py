@@ -47,7 +47,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
         table.add_column(column.upper(), overflow="fold", no_wrap=not console.is_terminal)
     for row in rows:
         table.add_row(*[_cell(value) for value in row])
-    console.print(table)
+    _print(console, table)
 
 
 def print_pairs(pairs: Iterable[tuple[str, str]]) -> None:
@@ -58,13 +58,21 @@ def print_pairs(pairs: Iterable[tuple[str, str]]) -> None:
     table.add_column(overflow="fold", no_wrap=not console.is_terminal)
     for title, what in pairs:
         table.add_row(title, _cell(what))
-    console.print(table)
+    _print(console, table)
 
 
 def _console() -> Console:
     # Made anew each time: what stdout is may change between two commands of one process.
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=_ENDLESS)
+
+
+def _print(console: Console, table: Table) -> None:
+    with console.capture() as captured:
+        console.print(table)
+    for line in captured.get().splitlines():
+        # Cells are padded to the width of their column, also the last ones.
+        click.echo(line.rstrip())
 
 
 def _cell(value: object) -> Text:

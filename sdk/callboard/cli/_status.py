@@ -89,23 +89,18 @@ def _server(reader: Reader) -> dict[str, str]:
 def _pairs(found: dict[str, Any]) -> list[tuple[str, str]]:
     server, nodes, actors = found["server"], found["nodes"], found["actors"]
     ending = f" ({found['actors_ending']} of them ending)" if found["actors_ending"] else ""
+    described = (
+        f"{server['product']} {server['version']}, maxmemory-policy {server['maxmemory_policy']}, "
+        f"memory {server['used_memory']}, append-only file: {server['append_only_file']}"
+    )
     pairs = [
         ("Callboard", f"{found['address']} (prefix {found['prefix']})"),
-        (
-            "Server",
-            f"{server['product']} {server['version']}, maxmemory-policy {server['maxmemory_policy']}, "
-            f"memory {server['used_memory']}, append-only file: {server['append_only_file']}",
-        ),
+        ("Server", described),
         ("Nodes", str(len(nodes)) if nodes else "none: actors wait until `callboard supervisor` runs somewhere"),
     ]
-    pairs += [
-        (
-            "",
-            f"{identity} on {node['node_name']}: {node['state']}, {node['actors']} actors, "
-            f"{node['cpus_available']:g} of {node['cpus']:g} CPUs free",
-        )
-        for identity, node in nodes.items()
-    ]
+    for identity, node in nodes.items():
+        room = f"{node['cpus_available']:g} of {node['cpus']:g} CPUs free"
+        pairs.append(("", f"{identity} on {node['node_name']}: {node['state']}, {node['actors']} actors, {room}"))
     return [
         *pairs,
         ("Actors", _listed(actors) + ending),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from callboard.demo import actors, corpus
 from callboard.demo.chaos import Chaos
 from callboard.demo.feeder import Feeder
 from callboard.demo.report import Report
+from callboard.util import state
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +33,8 @@ _KILLS: Final = 10
 _ENOUGH_KILLS: Final = 5
 #: Seconds between two looks at the progress.
 _LOOK: Final = 0.1
+#: Seconds that the pool may take over its end; it needs some milliseconds.
+_PATIENCE: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +147,16 @@ def _index_serially(report: Report, files: Sequence[str]) -> tuple[Summary, floa
 
 
 def _dismiss(pool: Sequence[ActorHandle]) -> None:
-    """End the pool in two ways, for the table of actors: one is killed, the others end by themselves."""
+    """End the pool in two ways, for the table of actors: one is killed, the others leave after their last call."""
     callboard.kill(pool[0])
-    ends = [indexer.__ray_terminate__.remote() for indexer in pool[1:]]
-    callboard.wait(ends, num_returns=len(ends), timeout=10.0)
+    for indexer in pool[1:]:
+        indexer.__ray_terminate__.remote()
+    pause = threading.Event()
+    deadline = time.monotonic() + _PATIENCE
+    while not all(_is_dead(indexer) for indexer in pool) and time.monotonic() < deadline:
+        pause.wait(_LOOK)
+
+
+def _is_dead(actor: ActorHandle) -> bool:
+    found = state.get_actor(actor._actor_id)  # noqa: SLF001 - the name is Ray's own
+    return found is None or found.state == "DEAD"

@@ -41,8 +41,9 @@ class Report:
         clients, indexers = cast
         where = "a callboard of its own" if own else "the callboard of CALLBOARD_ADDRESS"
         self._console.print(
-            f"[bold]{clients} client processes[/] have {files} files of {library} indexed by [bold]{indexers} actors[/] "
-            f"and collected by a detached one, on {where}. Meanwhile, SIGKILL strikes the {indexers}."
+            f"[bold]{clients} client processes[/] have {files} files of {library} indexed by "
+            f"[bold]{indexers} actors[/] and collected by a detached one, on {where}. Meanwhile, SIGKILL strikes the "
+            f"{indexers}."
         )
 
     def progress(self, what: str, files: int) -> Bar:
@@ -135,7 +136,7 @@ class Bar:
         self._shown = 0
         self._done = 0
         self._progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("files"),
+            TextColumn("{task.description}"), BarColumn(30), MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), console=console, disable=not console.is_terminal,
         )  # fmt: skip
         self._task = self._progress.add_task(what, total=files, rate="")

@@ -1,0 +1,142 @@
+"""A callboard for tests: a server and a supervisor of their own, and what must be left of a test on them: nothing."""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from tests.support.waiting import wait_until
+
+from callboard._local import SupervisorProcess
+from callboard_broker.broker import Broker
+from callboard_broker.clusterkey import load_key, write_key_file
+from callboard_broker.embedded import EmbeddedServer
+from callboard_broker.page import page_directory
+from callboard_broker.wire import Wire, integer, items, text
+
+__all__ = ["Stage", "stage"]
+
+#: Seconds without a heartbeat after which tests count somebody as lost.
+HEARTBEAT_TIMEOUT = 1.5
+
+
+
+
+@dataclass
+class Stage:
+    """A server with a supervisor.
+
+    Attributes:
+        address: of the server.
+        broker: with the key of this callboard.
+        wire: a connection to look at it.
+        log_dir: where the output of workers goes.
+    """
+
+    server: EmbeddedServer
+    supervisor: SupervisorProcess
+    broker: Broker
+    wire: Wire
+    log_dir: Path
+
+    @property
+    def address(self) -> str:
+        return self.server.address
+
+    def output(self, class_name: str) -> str:
+        """Return what the actors of a class have written."""
+        return "".join(path.read_text() for path in sorted(self.log_dir.glob(f"{class_name}-*")))
+
+    def workers(self) -> set[int]:
+        """Return the pids of all workers: children of the fork server, and their children."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found = psutil.Process(self.supervisor.pid).children(recursive=True)
+            return {process.pid for process in found if "forkserver" not in " ".join(_cmdline(process)[:4])} | {
+                child.pid for process in found for child in _children(process)
+            }
+        return set()
+
+    def leftovers(self) -> list[str]:
+        """List keys and entries that should not be there when nobody is."""
+        found = []
+        for key in sorted(text(key) for key in items(self.wire.call("KEYS", "cb:*"))):
+            parts = key.split(":")
+            if parts[1] == "{meta}" or parts[2] in {"events", "dead"}:
+                continue
+            if parts[2] in {"requests", "outbox"}:
+                if integer(self.wire.call("XLEN", key)):
+                    found.append(f"{key} is not empty")
+                continue
+            if parts[2] == "actor" and len(parts) == 4 and self.wire.call("HGET", key, "state") == b"DEAD":
+                continue
+            found.append(key)
+        return found
+
+    def pages(self) -> list[str]:
+        """List status pages of workers."""
+        return sorted(str(path) for path in page_directory().rglob("*") if path.is_file())
+
+    def check_nothing_left(self, pages_before: list[str]) -> None:
+        """Wait until actors, clients, keys, processes and pages of a test are gone."""
+
+        def left() -> list[str]:
+            pages = [page for page in self.pages() if page not in pages_before]
+            return self.leftovers() + [f"process {pid}" for pid in self.workers()] + pages
+
+        last: list[str] = []
+
+        def nothing() -> bool:
+            last[:] = left()
+            return not last
+
+        try:
+            wait_until(nothing, what="actors, clients, keys and processes to go", timeout=10)
+        except AssertionError:
+            raise AssertionError("left behind: " + ", ".join(last)) from None
+
+
+def _cmdline(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children()
+    except psutil.Error:
+        return []
+
+
+@contextlib.contextmanager
+def stage(**options: str) -> Iterator[Stage]:
+    """Run a callboard; options are those of the supervisor's command line."""
+    server = EmbeddedServer.start()
+    with tempfile.TemporaryDirectory(prefix="callboard-test-") as folder:
+        key_file = Path(folder) / "cluster.key"
+        before = {name: os.environ.get(name) for name in ("CALLBOARD_KEY", "CALLBOARD_KEY_FILE", "CALLBOARD_ADDRESS")}
+        os.environ.pop("CALLBOARD_KEY", None)
+        os.environ["CALLBOARD_KEY_FILE"] = str(key_file)
+        os.environ["CALLBOARD_ADDRESS"] = server.address
+        write_key_file(key_file)
+        try:
+            broker = Broker(server.address, load_key())
+            chosen = {"heartbeat-timeout": str(HEARTBEAT_TIMEOUT), "log-dir": folder, "num-cpus": "8", **options}
+            supervisor = SupervisorProcess.start(server.address, chosen, {})
+            wire = broker.connect("test")
+            try:
+                yield Stage(server, supervisor, broker, wire, Path(folder))
+            finally:
+                wire.close()
+                supervisor.stop()
+        finally:
+            server.stop()
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
