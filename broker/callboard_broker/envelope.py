@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from callboard_broker.errors import ForgedEntryError, MalformedEntryError, StaleEntryError
+from callboard_broker.wire import HOLE, template
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,8 +28,10 @@ LARGE: Final = 8192
 STALE_MS: Final = 3_600_000
 _MAC_BYTES: Final = 16
 
-_CALL_FIELDS: Final = (b"v", b"id", b"seq", b"method", b"retries", b"sent", b"opts", b"mac", b"body")
-_OUTCOME_FIELDS: Final = (b"id", b"status", b"tokens", b"mac", b"body")
+_CALL_FIELDS: Final = [b"v", b"id", b"seq", b"method", b"retries", b"sent", b"opts", b"mac", b"body"]
+_CALL_FRAME: Final = b"%d:%b" * 7
+_OUTCOME_FIELDS: Final = [b"id", b"status", b"tokens", b"mac", b"body"]
+_OUTCOME_FRAME: Final = b"%d:%b" * 3
 
 
 class Signer:
@@ -57,20 +59,22 @@ class Signer:
         mac.update(body if len(body) <= LARGE else hashlib.sha256(body).digest())
         return mac.hexdigest().encode()
 
+    def sign_framed(self, framed: bytes, body: bytes) -> bytes:
+        """Return the same for fields that the caller has framed itself: ``<length>:<field>`` each."""
+        mac = self._base.copy()
+        mac.update(b"%b%d:%b" % (framed, len(body), body if len(body) <= LARGE else hashlib.sha256(body).digest()))
+        return mac.hexdigest().encode()
+
     def verify(self, fields: Sequence[bytes], body: bytes, mac: bytes) -> bool:
         """Tell whether a MAC is the one that we would have made."""
         return hmac.compare_digest(self.sign(fields, body), mac)
 
 
-_FRAMES: Final = [struct.Struct(f"<{count}I") for count in range(16)]
-
-
 def _framed(parts: Sequence[bytes]) -> bytes:
-    lengths = _FRAMES[len(parts)].pack(*map(len, parts))
-    return lengths + b"".join(parts)
+    return b"".join([b"%d:%b" % (len(part), part) for part in parts])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """A call as it lies in a mailbox.
 
@@ -94,8 +98,8 @@ class Call:
 
     @property
     def caller(self) -> str:
-        """Return the client that made the call, or ``""`` for an entry nobody waits for."""
-        return self.id.decode().rpartition("/")[0]
+        """Return the client that made the call; ``-`` for the entry of nobody."""
+        return self.id[: self.id.rfind(b"/")].decode()
 
 
 def call_fields(  # noqa: PLR0917 - the hot path: keywords would cost more than the rest
@@ -118,6 +122,35 @@ def call_fields(  # noqa: PLR0917 - the hot path: keywords would cost more than 
     )  # fmt: skip
 
 
+class CallWriter:
+    """Write plain calls to one mailbox, ready to be sent: the same entries as those of `call_fields`, several times faster.
+
+    Args:
+        signer: For the actor.
+        version: What the ``v`` field says.
+        mailbox: The stream.
+    """
+
+    __slots__ = ("_frame", "_signer", "_template")
+
+    def __init__(self, signer: Signer, version: bytes, mailbox: bytes) -> None:
+        self._signer = signer
+        self._template = template(
+            "XADD", mailbox, "NOMKSTREAM", "*", b"v", version, b"id", HOLE, b"seq", HOLE, b"method", HOLE,
+            b"retries", HOLE, b"sent", HOLE, b"opts", b"", b"mac", HOLE, b"body", HOLE,
+        )  # fmt: skip
+        self._frame = _framed([version]).replace(b"%", b"%%") + b"%d:%b%d:%b%d:%b%d:%b%d:%b0:"
+
+    def write(self, call: bytes, seq: int, method: bytes, retries: int, sent: int, body: bytes) -> bytes:
+        """Return the packed command that appends a call without ``opts``."""
+        number, budget, moment = b"%d" % seq, b"%d" % retries, b"%d" % sent
+        heads = (
+            len(call), call, len(number), number, len(method), method, len(budget), budget, len(moment), moment,
+        )  # fmt: skip
+        mac = self._signer.sign_framed(self._frame % heads, body)
+        return self._template % (*heads, len(mac), mac, len(body), body)
+
+
 def open_call(signer: Signer, entry: bytes, flat: Sequence[Reply]) -> Call:
     """Verify a mailbox entry and return the call in it.
 
@@ -126,19 +159,23 @@ def open_call(signer: Signer, entry: bytes, flat: Sequence[Reply]) -> Call:
         ForgedEntryError: Its MAC is not ours.
         StaleEntryError: It was signed more than an hour before it reached the mailbox.
     """
-    if tuple(flat[::2]) != _CALL_FIELDS:
+    if flat[::2] != _CALL_FIELDS:
         raise MalformedEntryError(f"entry {entry.decode()} does not have the fields of a call")
-    values = flat[1::2]
+    values: list[bytes] = flat[1::2]  # type: ignore[assignment] # stream fields are strings
     version, call, number, method, budget, moment, opts, mac, body = values
-    if not signer.verify((version, call, number, method, budget, moment, opts), body, mac):  # type: ignore[arg-type]
+    framed = _CALL_FRAME % (
+        len(version), version, len(call), call, len(number), number, len(method), method, len(budget), budget,
+        len(moment), moment, len(opts), opts,
+    )  # fmt: skip
+    if not hmac.compare_digest(signer.sign_framed(framed, body), mac):
         raise ForgedEntryError(f"entry {entry.decode()} does not bear a valid MAC")
     # From here on the fields are what a holder of the cluster key wrote.
-    if int(entry.partition(b"-")[0]) - int(moment) > STALE_MS:  # type: ignore[arg-type]
+    if int(entry[: entry.find(b"-")]) - int(moment) > STALE_MS:
         raise StaleEntryError(f"entry {entry.decode()} was signed more than an hour before it was posted")
-    return Call(entry, call, int(number), method.decode(), int(budget), opts, body)  # type: ignore[arg-type,union-attr]
+    return Call(entry, call, int(number), method.decode(), int(budget), opts, body)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
     """How a call ended, as it lies in its caller's inbox.
 
@@ -157,7 +194,9 @@ class Outcome:
 
 def sign_outcome(signer: Signer, outcome: Outcome) -> bytes:
     """Return the MAC of an outcome for its caller."""
-    return signer.sign((outcome.call, outcome.status, outcome.tokens), outcome.body)
+    call, status, tokens = outcome.call, outcome.status, outcome.tokens
+    framed = _OUTCOME_FRAME % (len(call), call, len(status), status, len(tokens), tokens)
+    return signer.sign_framed(framed, outcome.body)
 
 
 def open_outcome(signer: Signer, entry: bytes, flat: Sequence[Reply]) -> Outcome:
@@ -167,12 +206,14 @@ def open_outcome(signer: Signer, entry: bytes, flat: Sequence[Reply]) -> Outcome
         MalformedEntryError: It lacks fields, has others, or has them in another order.
         ForgedEntryError: Its MAC is not ours.
     """
-    if tuple(flat[::2]) != _OUTCOME_FIELDS:
+    if flat[::2] != _OUTCOME_FIELDS:
         raise MalformedEntryError(f"entry {entry.decode()} does not have the fields of an outcome")
-    call, status, tokens, mac, body = flat[1::2]
-    if not signer.verify((call, status, tokens), body, mac):  # type: ignore[arg-type]
+    values: list[bytes] = flat[1::2]  # type: ignore[assignment] # stream fields are strings
+    call, status, tokens, mac, body = values
+    outcome = Outcome(call, status, tokens, body)
+    if not hmac.compare_digest(sign_outcome(signer, outcome), mac):
         raise ForgedEntryError(f"entry {entry.decode()} does not bear a valid MAC")
-    return Outcome(call, status, tokens, body)  # type: ignore[arg-type]
+    return outcome
 
 
 def seal_fields(signer: Signer, names: Sequence[str], values: Sequence[bytes], body: bytes) -> tuple[bytes | str, ...]:

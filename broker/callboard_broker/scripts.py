@@ -47,10 +47,6 @@ class Script:
         self._check(arguments, self.arguments, "arguments")
         return ("EVAL", self.text, len(keys), *keys, *arguments)
 
-    def evalsha(self, keys: Sequence[bytes], arguments: Sequence[Argument]) -> Command:
-        """Make a short command for the hot path; its sender answers NOSCRIPT by `load` and sends again."""
-        return ("EVALSHA", self.sha, len(keys), *keys, *arguments)
-
     def load(self) -> Command:
         """Make the command that loads the script into the server's cache."""
         return ("SCRIPT", "LOAD", self.text)

@@ -12,7 +12,7 @@ import select
 import socket
 import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 import hiredis
 from redis import exceptions as redis_errors
@@ -30,7 +30,7 @@ Reply: TypeAlias = "bytes | int | list[Reply] | hiredis.ReplyError | None"
 
 #: Seconds without a byte after which a peer that should answer counts as lost. Blocking reads stay below it.
 SILENCE = 30.0
-_CHUNK = 1 << 16
+_CHUNK: Final = 1 << 16
 _pack_command: Callable[[Command], bytes] = hiredis.pack_command  # type: ignore[assignment] # takes any tuple of arguments
 
 
@@ -149,13 +149,26 @@ class Wire:
             raise
         return reply  # type: ignore[no-any-return] # hiredis has no types
 
+    def available(self) -> list[Reply]:
+        """Return the replies that have come, without waiting; error replies are among them.
+
+        Raises:
+            BrokerUnreachableError: The connection broke.
+        """
+        replies: list[Reply] = []
+        reader = self._reader
+        while True:
+            while (reply := reader.gets()) is not False:
+                replies.append(reply)
+            if not self.readable():
+                return replies
+            replies.append(self.receive())
+
     def readable(self, milliseconds: int = 0) -> bool:
         """Tell whether `receive` would find something, waiting at most so long (-1: for ever).
 
         What is readable may turn out to be half a reply; the rest is then on its way.
         """
-        if self._reader.has_data():
-            return True
         pending = getattr(self._socket, "pending", None)
         if pending is not None and pending():
             return True
@@ -184,6 +197,26 @@ def pack(*commands: Command) -> bytes:
     if len(commands) == 1:
         return _pack_command(commands[0])
     return b"".join(map(_pack_command, commands))
+
+
+#: Stands in a `template` for a value that is filled in each time.
+HOLE: Final = object()
+
+
+def template(*parts: Argument | object) -> bytes:
+    """Encode a command that is sent over and over, leaving holes.
+
+    The result is filled by ``template % (len(value), value, ...)`` with the bytes of each `HOLE` in turn: several times
+    faster than packing two dozen arguments of which most never change.
+    """
+    encoded = [b"*%d\r\n" % len(parts)]
+    for part in parts:
+        if part is HOLE:
+            encoded.append(b"$%d\r\n%b\r\n")
+        else:
+            value = part if isinstance(part, bytes) else str(part).encode()
+            encoded.append((b"$%d\r\n%b\r\n" % (len(value), value)).replace(b"%", b"%%"))
+    return b"".join(encoded)
 
 
 def checked(reply: Reply) -> Reply:

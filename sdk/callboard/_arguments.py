@@ -38,12 +38,15 @@ def pack_call(args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Parcel, list
         TypeError: An argument cannot be pickled; the text names it.
     """
     dependencies: list[ObjectRef[Any]] = []
-    placed = [_place(value, dependencies) for value in args]
-    placed_kwargs = {name: _place(value, dependencies) for name, value in kwargs.items()}
-    try:
-        return _serde.pack((tuple(placed), placed_kwargs)), dependencies
-    except Exception as error:
-        raise _blame(args, kwargs, error) from error
+    for value in args:
+        if type(value) is ObjectRef:
+            break
+    else:
+        if not kwargs:
+            return _pack(args, kwargs), dependencies
+    args = tuple([_place(value, dependencies) for value in args])
+    kwargs = {name: _place(value, dependencies) for name, value in kwargs.items()}
+    return _pack(args, kwargs), dependencies
 
 
 def pack_creation(args: Sequence[Any], kwargs: dict[str, Any]) -> Parcel:
@@ -52,10 +55,7 @@ def pack_creation(args: Sequence[Any], kwargs: dict[str, Any]) -> Parcel:
     Raises:
         TypeError: An argument cannot be pickled; the text names it.
     """
-    try:
-        return _serde.pack((tuple(args), kwargs))
-    except Exception as error:
-        raise _blame(args, kwargs, error) from error
+    return _pack(args, kwargs)
 
 
 def attach(out: Outgoing) -> tuple[bytes, list[str]] | None:
@@ -98,6 +98,13 @@ def unpack_call(body: bytes) -> tuple[tuple[Any, ...], dict[str, Any]]:
         tuple(_fill(value, values) for value in args),
         {name: _fill(value, values) for name, value in kwargs.items()},
     )
+
+
+def _pack(args: Sequence[Any], kwargs: dict[str, Any]) -> Parcel:
+    try:
+        return _serde.pack((args, kwargs))
+    except Exception as error:
+        raise _blame(args, kwargs, error) from error
 
 
 def _place(value: Any, dependencies: list[ObjectRef[Any]]) -> Any:

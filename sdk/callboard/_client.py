@@ -225,38 +225,49 @@ class Client:
 
     def _send(self, route: _Route, out: Outgoing) -> None:
         """Number a call and send it; the caller holds the lock."""
-        body, targets = out.parcel.body, out.parcel.targets if out.parcel.carries else []
+        parcel = out.parcel
+        body, targets = parcel.body, parcel.targets if parcel.carries else []
         if out.dependencies:
             attached = attach(out)
             if attached is None:
                 return
             body, targets = attached
         route.seq += 1
-        call, hold = out.id, out.hold
+        call, actor = out.id, out.hold.actor
         self._pending[call] = out.result
-        opts = out.opts
         if targets:
-            opts = json.dumps({**json.loads(opts or b"{}"), "carries": True}).encode()
-        fields = call_fields(
-            hold.signer, self._version, call, route.seq, out.method, out.retries, self.now_ms(), opts, body
-        )
-        if not targets:
-            if out.method == TERMINATE_METHOD:
-                command = actors.seal(self.keys, hold.actor, SEALED_TERMINATE, fields)
-            else:
-                command = calls.post(hold.mailbox, fields)
-            self.outbound.post_locked(pack(command), lambda reply: self._acknowledged(call, hold.actor, reply))
-            return
-        token, recipient = f"m:{call.decode()}", hold.actor
-        self.holdings.lend(targets, token, recipient)
+            self._send_carrying(route.seq, out, body, targets)
+        elif out.opts or out.method == TERMINATE_METHOD:
+            fields = self._fields(route.seq, out, out.opts, body)
+            command = (
+                actors.seal(self.keys, actor, SEALED_TERMINATE, fields)
+                if out.method == TERMINATE_METHOD
+                else calls.post(self.keys.mailbox(actor), fields)
+            )
+            self.outbound.post_locked(pack(command), lambda reply: self._acknowledged(call, actor, reply))
+        else:
+            packed = out.hold.writer.write(call, route.seq, out.method, out.retries, self.now_ms(), body)
+            self.outbound.post_locked(packed, lambda reply: self._acknowledged(call, actor, reply))
+
+    def _send_carrying(self, seq: int, out: Outgoing, body: bytes, targets: list[str]) -> None:
+        call, actor = out.id, out.hold.actor
+        token = f"m:{call.decode()}"
+        self.holdings.lend(targets, token, actor)
+        opts = json.dumps({**json.loads(out.opts or b"{}"), "carries": True}).encode()
 
         def acknowledged(reply: Reply, _keep: Outgoing = out) -> None:
             settle = self.holdings.handed_over if isinstance(reply, bytes) else self.holdings.take_back
-            self.outbound.aftermath.append(lambda: settle(targets, token, recipient))
-            self._acknowledged(call, hold.actor, reply)
+            self.outbound.aftermath.append(lambda: settle(targets, token, actor))
+            self._acknowledged(call, actor, reply)
 
-        command = calls.post_carrying(self.keys, hold.actor, self.id, call, " ".join(targets), fields)
+        fields = self._fields(seq, out, opts, body)
+        command = calls.post_carrying(self.keys, actor, self.id, call, " ".join(targets), fields)
         self.outbound.post_locked(pack(command), acknowledged)
+
+    def _fields(self, seq: int, out: Outgoing, opts: bytes, body: bytes) -> tuple[bytes, ...]:
+        return call_fields(
+            out.hold.signer, self._version, out.id, seq, out.method, out.retries, self.now_ms(), opts, body
+        )
 
     def _acknowledged(self, call: bytes, actor: str, reply: Reply) -> None:
         if isinstance(reply, bytes):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING
 
-from callboard_broker.envelope import call_fields
+from callboard_broker.envelope import CallWriter, call_fields
 from callboard_broker.operations import actors, clients
 
 if TYPE_CHECKING:
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 class Hold:
     """This process's share in one actor; lives as long as any handle to it here."""
 
-    __slots__ = ("__weakref__", "actor", "client", "mailbox", "signer")
+    __slots__ = ("__weakref__", "actor", "client", "signer", "writer")
 
     def __init__(self, client: Client, actor: str) -> None:
         self.client = client
         self.actor = actor
-        self.mailbox = client.keys.mailbox(actor)
         self.signer: Signer = client.broker.signer("call", actor)
+        self.writer = CallWriter(self.signer, client.broker.version, client.keys.mailbox(actor))
 
 
 class Tokens:

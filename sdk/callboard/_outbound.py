@@ -69,7 +69,7 @@ class Outbound:
             self._wire.send_packed(packed)
         except BrokerUnreachableError:
             self._send_again()
-        if len(waiting) >= _LOOK:
+        if len(waiting) % _LOOK == 0:
             self._collect()
             while len(waiting) >= WINDOW:
                 self._await_one()
@@ -118,8 +118,9 @@ class Outbound:
 
     def _collect(self) -> None:
         try:
-            while self._unacknowledged and self._wire.readable():
-                self._hand_over(self._wire.receive())
+            if self._unacknowledged:
+                for reply in self._wire.available():
+                    self._hand_over(reply)
         except BrokerUnreachableError:
             self._send_again()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import pickle
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import cloudpickle
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _PROTOCOL: Final = 5
 _SCALARS: Final = frozenset({int, str, bytes, float, bool, type(None)})
+#: What plain data carries.
+_NONE: Final[dict[str, Any]] = {}
 #: Elements up to which a container is looked through before the slower pickler is taken.
 _SMALL: Final = 32
 
@@ -36,13 +38,13 @@ class Parcel:
     """
 
     body: bytes
-    actors: dict[str, Hold] = field(default_factory=dict)
-    refs: dict[str, ObjectRef[Any]] = field(default_factory=dict)
+    actors: dict[str, Hold]
+    refs: dict[str, ObjectRef[Any]]
 
     @property
     def carries(self) -> bool:
         """Tell whether there is anything to lend."""
-        return bool(self.actors or self.refs)
+        return bool(self.actors) or bool(self.refs)
 
     @property
     def targets(self) -> list[str]:
@@ -68,9 +70,9 @@ def pack(value: object) -> Parcel:
     Raises:
         Exception: Whatever pickle or the value's own hooks raise when it cannot be pickled.
     """
-    if _plain(value, 2):
-        return Parcel(pickle.dumps(value, _PROTOCOL))
-    parcel = Parcel(b"")
+    if _plain(value, 3):
+        return Parcel(pickle.dumps(value, _PROTOCOL), _NONE, _NONE)
+    parcel = Parcel(b"", {}, {})
     outer, _packing.parcel = _packing.parcel, parcel
     try:
         with io.BytesIO() as file:
@@ -90,18 +92,26 @@ def unpack(body: bytes) -> Any:
     return pickle.loads(body)
 
 
-def _plain(value: object, depth: int) -> bool:
+def _plain(value: Any, depth: int) -> bool:
     """Tell whether the C pickler alone does: no functions, no classes, no handles."""
     kind = type(value)
     if kind in _SCALARS:
         return True
     if not depth:
         return False
+    # Loops, not `all`: this runs for each call, and a generator costs more than what it looks at.
     if kind is tuple or kind is list:
-        return len(value) <= _SMALL and all(_plain(item, depth - 1) for item in value)  # type: ignore[arg-type,attr-defined]
+        if len(value) > _SMALL:
+            return False
+        for item in value:
+            if type(item) not in _SCALARS and not _plain(item, depth - 1):
+                return False
+        return True
     if kind is dict:
-        return len(value) <= _SMALL and all(  # type: ignore[arg-type]
-            _plain(key, 0) and _plain(item, depth - 1)
-            for key, item in value.items()  # type: ignore[attr-defined]
-        )
+        if len(value) > _SMALL:
+            return False
+        for key, item in value.items():
+            if type(key) not in _SCALARS or not (type(item) in _SCALARS or _plain(item, depth - 1)):
+                return False
+        return True
     return False

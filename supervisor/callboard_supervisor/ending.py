@@ -101,6 +101,7 @@ class Endings:
         page = resident.look_at_page(house.node)
         note = page.note if page else ""
         started = page.started_entries() if page else _NOTHING_STARTED
+        self._settling.send_journal(resident.left_unsent(house.node))
         self._burial.bury(ids.worker_client_id(resident.actor, resident.token), note or exit_.describe())
         record = house.link.actor(resident.actor)
         if record is None or record.state == State.DEAD:

@@ -41,6 +41,16 @@ class Link:
         """
         return [checked(reply) for reply in self._connected().pipeline(commands)]
 
+    def send_packed(self, commands: Sequence[bytes]) -> list[Reply]:
+        """Send packed commands and return their replies, errors among them.
+
+        Raises:
+            BrokerUnreachableError: There is no connection, and none can be made now.
+        """
+        wire = self._connected()
+        wire.send_packed(b"".join(commands))
+        return [wire.receive() for _ in commands]
+
     def actor(self, actor: str) -> ActorRecord | None:
         """Read an actor's record."""
         stored = mapping(self.call("HGETALL", self.keys.actor(actor)))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from callboard_broker.journal import journal_path, read_journal
 from callboard_broker.page import PageError, StatusPage, page_path
 from callboard_supervisor import decisions
 
@@ -53,6 +54,10 @@ class Resident:
                 return None
         return self.page
 
+    def left_unsent(self, node: str) -> list[bytes]:
+        """Return the commands that its dead process had not sent."""
+        return read_journal(page_path(self.page_node or node, self.actor, self.token)) if self.token else []
+
     def forget_process(self, node: str) -> None:
         """Let go of a process that is dead, and of its page."""
         if self.process is not None:
@@ -62,7 +67,9 @@ class Resident:
             self.page.close()
             self.page = None
         if self.token:
-            StatusPage.unlink(Path(page_path(self.page_node or node, self.actor, self.token)))
+            path = page_path(self.page_node or node, self.actor, self.token)
+            StatusPage.unlink(path)
+            journal_path(path).unlink(missing_ok=True)
         self.page_node = ""
         self.told_to_end = 0.0
         self.timed_out = False

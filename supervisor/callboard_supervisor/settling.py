@@ -10,6 +10,7 @@ from callboard_broker.deaths import STATUS_DIED, STATUS_UNAVAILABLE
 from callboard_broker.envelope import Outcome, open_call, sign_outcome
 from callboard_broker.errors import EnvelopeError
 from callboard_broker.operations import calls
+from callboard_broker.scripts import script
 from callboard_broker.seen import Ledger
 from callboard_broker.wire import entries, mapping
 from callboard_supervisor import decisions
@@ -54,8 +55,14 @@ class Settling:
             else:
                 self._add(settlement, call, Outcome(call.id, STATUS_DIED, b"", body))
         if settlement.count:
-            self._link.call(*settlement.command(whole=True))
+            self._link.call(*settlement.command())
         return False
+
+    def send_journal(self, commands: list[bytes]) -> None:
+        """Send the outcomes that a dead worker had not sent; what is settled already, or fenced, changes nothing."""
+        if commands:
+            self._link.call(*script("commit").load())
+            self._link.send_packed(commands)
 
     def charge_started(self, record: ActorRecord, started: Started) -> None:
         """Charge the calls that had started when the process died; settle those without retries left as unavailable."""
@@ -81,10 +88,11 @@ class Settling:
                 charges.append((call.id, count))
                 continue
             self._add(settlement, call, Outcome(call.id, STATUS_UNAVAILABLE, b"", body))
-            ledger.finish(call.caller, call.seq)
-            settlement.seen(call.caller, ledger.value(call.caller))
+            finished = ledger.of(call.caller)
+            finished.add(call.seq)
+            settlement.seen(call.caller, finished.stored())
         if settlement.count:
-            self._link.call(*settlement.command(whole=True))
+            self._link.call(*settlement.command())
         if charges:
             self._link.call(*calls.charge(self._keys, record.actor_id, record.token, charges))
 

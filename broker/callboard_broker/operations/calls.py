@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from callboard_broker.scripts import script
+from callboard_broker.wire import HOLE, template
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +32,40 @@ def post_carrying(
     )
 
 
+class CommitWriter:
+    """Write commits of single outcomes to one caller, ready to be sent; the script must have been loaded.
+
+    Args:
+        keys: Of this callboard.
+        actor: Whose calls they are.
+        token: Of the incarnation that settles them.
+        caller: Client to tell.
+    """
+
+    __slots__ = ("_template",)
+
+    def __init__(self, keys: Keyspace, actor: str, token: str, caller: str) -> None:
+        self._template = template(
+            "EVALSHA", script("commit").sha, 9, *_commit_keys(keys, actor), keys.inbox(caller), keys.holds(caller),
+            token, 2, caller, HOLE, HOLE, 1, HOLE, HOLE, HOLE, HOLE, HOLE, HOLE,
+        )  # fmt: skip
+
+    def write(self, entry: bytes, seen: bytes, flags: bytes, outcome: Outcome, mac: bytes) -> bytes:
+        """Return the packed command that settles a call."""
+        call, status, tokens, body = outcome.call, outcome.status, outcome.tokens, outcome.body
+        return self._template % (
+            len(seen), seen, len(entry), entry, len(flags), flags, len(call), call, len(status), status,
+            len(tokens), tokens, len(mac), mac, len(body), body,
+        )  # fmt: skip
+
+
+def _commit_keys(keys: Keyspace, actor: str) -> list[bytes]:
+    return [
+        keys.actor(actor), keys.mailbox(actor), keys.sealed(actor), keys.seen(actor), keys.attempts(actor),
+        keys.carried(actor), keys.outbox,
+    ]  # fmt: skip
+
+
 class Settlement:
     """Collect outcomes of one actor's calls for one commit.
 
@@ -46,10 +81,7 @@ class Settlement:
         self._keys = keys
         self._actor = actor
         self._token = token.encode()
-        self._fixed = [
-            keys.actor(actor), keys.mailbox(actor), keys.sealed(actor), keys.seen(actor), keys.attempts(actor),
-            keys.carried(actor), keys.outbox,
-        ]  # fmt: skip
+        self._fixed = _commit_keys(keys, actor)
         self.clear()
 
     def clear(self) -> None:
@@ -92,14 +124,12 @@ class Settlement:
         """Note the ledger's value for a caller."""
         self._seen[caller] = value
 
-    def command(self, *, whole: bool = False) -> Command:
-        """Make the command: short, or whole with the script's text."""
+    def command(self) -> Command:
+        """Make the command."""
         flat: list[Argument] = []
         for caller, value in self._seen.items():
             flat += (caller, value)
-        operation = script("commit")
-        make = operation.eval if whole else operation.evalsha
-        return make(self._fixed + self._inboxes, [self._token, len(flat), *flat, *self._items])
+        return script("commit").eval(self._fixed + self._inboxes, [self._token, len(flat), *flat, *self._items])
 
     def _position(self, caller: str) -> int:
         position = self._positions.get(caller)

@@ -63,12 +63,15 @@ def up(prefix: str, **options: Any) -> None:
         key = load_key(create=True)
         server = DetachedServer.start(place / "data")
         running = _running.Running(server.address, str(server.directory), server.process)
+        supervisor = None
         try:
             # Written before the supervisor starts: whatever happens to us, `callboard down` finds the server.
             _running.write_state(running)
             supervisor = _start_supervisor(server.address, place, {"prefix": prefix, **options})
             _running.write_state(replace(running, supervisor=supervisor))
         except BaseException:
+            if supervisor:
+                supervisor.end(_KILLED, number=signal.SIGKILL)
             server.stop()
             _running.clear_state()
             raise

@@ -16,7 +16,7 @@ from callboard_broker.deaths import STATUS_DIED, STATUS_ERROR, STATUS_OK, STATUS
 from callboard_broker.envelope import Outcome, open_call, sign_outcome
 from callboard_broker.errors import EnvelopeError
 from callboard_broker.operations import calls
-from callboard_broker.seen import Ledger
+from callboard_broker.wire import pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,13 +27,25 @@ if TYPE_CHECKING:
     from callboard_broker.deaths import DeathCause
     from callboard_broker.envelope import Call, Signer
     from callboard_broker.records import ActorRecord
+    from callboard_broker.seen import Finished, Ledger
     from callboard_broker.wire import Argument, Reply
 
 _log = logging.getLogger(__name__)
 
 _HOST: Final = socket.gethostname()
-#: Callers whose signers are kept.
-_SIGNERS: Final = 4096
+#: Callers for whom what it takes to answer them is kept.
+_CALLERS: Final = 4096
+
+
+class _Caller:
+    """What it takes to answer one caller."""
+
+    __slots__ = ("finished", "signer", "writer")
+
+    def __init__(self, signer: Signer, writer: calls.CommitWriter, finished: Finished) -> None:
+        self.signer = signer
+        self.writer = writer
+        self.finished = finished
 
 
 class Desk:
@@ -60,53 +72,43 @@ class Desk:
         self._mailbox = mailbox
         self._record = record
         self._ledger = ledger
-        self._charged = set(charged)
+        self._charged = {call.encode() for call in charged}
         self._signer = self._broker.signer("call", settings.actor)
-        self._signers: dict[str, Signer] = {}
-        self._settlement = calls.Settlement(self._broker.keys, settings.actor, settings.token)
+        self._callers: dict[bytes, _Caller] = {}
         #: Waits until handles that came with calls are held; set once this worker is a client.
         self.before_answer: Callable[[], None] | None = None
 
     def open(self, entry: bytes, flat: list[Reply] | None) -> Call | None:
         """Return the call of an entry; None when it is not one, or has been finished before.
 
-        An entry that fails verification is set aside and counted; nobody is told, as nobody can be believed to be the caller.
+        An entry that fails verification is set aside and counted; nobody is told, as nobody can be believed to be the
+        caller.
         """
         if flat is None:
             return None
         try:
             call = open_call(self._signer, entry, flat)
         except EnvelopeError as error:
-            _log.warning("an entry of the mailbox was refused: %s", error)
-            # Fields of its own names, so that they cannot be taken for those of the note about it.
-            kept = [
-                part for index, part in enumerate(flat[:64]) if isinstance(part, bytes) for part in (f"f{index}", part)
-            ]
-            command = calls.reject(
-                self._broker.keys, self._settings.actor, self._settings.token, entry, type(error).__name__, kept
-            )
-            self._mailbox.ask(command)
+            self._set_aside(entry, flat, error)
             return None
-        if call.seq and self._ledger.finished(call.caller, call.seq):
-            self._settlement.discard(entry, call.id, flags=self._flags(call))
-            self._post(call)
+        if call.seq and call.seq in self._caller_of(call).finished:
+            self._discard(call)
             return None
         return call
 
     def answer(self, call: Call, outcome: Outcome) -> None:
         """Settle a call with an outcome; nothing waits for the broker here."""
-        caller = call.caller
-        flags = self._flags(call)
-        if flags == "c" or outcome.tokens:
+        flags = self._flags(call) if call.opts or self._charged else b""
+        if outcome.tokens or b"c" in flags:
             self._hold_first()
-        if caller == "-":
-            self._settlement.discard(call.entry, call.id, flags=flags)
-        else:
-            mac = sign_outcome(self._signer_for(caller), outcome)
-            self._settlement.add(call.entry, caller, outcome, mac, flags=flags)
-            self._ledger.finish(caller, call.seq)
-            self._settlement.seen(caller, self._ledger.value(caller))
-        self._post(call)
+        if not call.seq:
+            self._discard(call)
+            return
+        caller = self._caller_of(call)
+        finished = caller.finished
+        finished.add(call.seq)
+        mac = sign_outcome(caller.signer, outcome)
+        self._mailbox.post(caller.writer.write(call.entry, finished.stored(), flags, outcome, mac))
 
     def fail(self, call: Call, cause: DeathCause) -> None:
         """Settle a call that dies with its actor."""
@@ -126,17 +128,29 @@ class Desk:
             [(call.id, f"{count} {self._settings.incarnation}".encode())],
         )
         self._mailbox.ask(command)
-        self._charged.add(call.id.decode())
+        self._charged.add(call.id)
 
-    def _flags(self, call: Call) -> str:
-        carries = "c" if call.opts and json.loads(call.opts).get("carries") else ""
-        return carries + ("a" if self._charged and call.id.decode() in self._charged else "")
+    def _flags(self, call: Call) -> bytes:
+        carries = b"c" if call.opts and json.loads(call.opts).get("carries") else b""
+        if call.id in self._charged:
+            self._charged.discard(call.id)
+            return carries + b"a"
+        return carries
 
-    def _post(self, call: Call) -> None:
-        self._mailbox.post(self._settlement.command())
-        self._settlement.clear()
-        if self._charged:
-            self._charged.discard(call.id.decode())
+    def _discard(self, call: Call) -> None:
+        settlement = calls.Settlement(self._broker.keys, self._settings.actor, self._settings.token)
+        settlement.discard(call.entry, call.id, flags=self._flags(call).decode())
+        self._mailbox.post(pack(settlement.command()))
+
+    def _set_aside(self, entry: bytes, flat: list[Reply], error: EnvelopeError) -> None:
+        _log.warning("an entry of the mailbox was refused: %s", error)
+        # Under names of our own, so that its fields cannot be taken for those of the note about it.
+        kept: list[Argument] = []
+        for index, part in enumerate(flat[:64]):
+            kept += (f"f{index}", part if isinstance(part, bytes) else b"")
+        settings = self._settings
+        reason = type(error).__name__
+        self._mailbox.ask(calls.reject(self._broker.keys, settings.actor, settings.token, entry, reason, kept))
 
     def _hold_first(self) -> None:
         # What came with the call must be held, and what goes with the outcome lent, before the commit can release the
@@ -144,13 +158,20 @@ class Desk:
         if self.before_answer is not None:
             self.before_answer()
 
-    def _signer_for(self, caller: str) -> Signer:
-        signer = self._signers.get(caller)
-        if signer is None:
-            if len(self._signers) >= _SIGNERS:
-                self._signers.clear()
-            signer = self._signers[caller] = self._broker.signer("outcome", caller)
-        return signer
+    def _caller_of(self, call: Call) -> _Caller:
+        name = call.id[: call.id.rfind(b"/")]
+        caller = self._callers.get(name)
+        if caller is None:
+            if len(self._callers) >= _CALLERS:
+                self._callers.clear()
+            known = name.decode()
+            settings = self._settings
+            caller = self._callers[name] = _Caller(
+                self._broker.signer("outcome", known),
+                calls.CommitWriter(self._broker.keys, settings.actor, settings.token, known),
+                self._ledger.of(known),
+            )
+        return caller
 
 
 class Runner:

@@ -19,10 +19,12 @@ from callboard.worker._serial import SerialExecutor
 from callboard.worker._signals import ActorExit, Departure, Fenced, Lost, Terminated
 from callboard.worker._watch import FENCED, FORSAKEN, Watch, terminate_on_signal
 from callboard_broker import deaths, host
+from callboard_broker.journal import Journal
 from callboard_broker.operations import actors
 from callboard_broker.page import Phase, StatusPage
 from callboard_broker.records import ActorRecord, ClientRecord
 from callboard_broker.seen import Ledger
+from callboard_broker.scripts import script
 from callboard_broker.wire import integer, items, mapping, text
 
 if TYPE_CHECKING:
@@ -47,8 +49,9 @@ class Life:
         self._watch = Watch(settings, self._page)
         wire = settings.broker.connect(f"worker:{settings.actor}", patience=settings.heartbeat_timeout)
         self._page.connected(integer(wire.call("CLIENT", "ID")))
+        wire.call(*script("commit").load())
         self._creation: Creation = read_creation(settings, wire)
-        self._mailbox = Mailbox(settings, wire, self._page.connected)
+        self._mailbox = Mailbox(settings, wire, self._page, Journal.create(Path(settings.page)))
         self._record = ActorRecord(
             actor_id=settings.actor,
             class_name=self._creation.record.class_name,

@@ -1,16 +1,18 @@
 """The worker's side of the mailbox: reading calls in order, sending outcomes, surviving broken connections.
 
-One connection serves both. An outcome is sent before the next call starts, and its answer is read later; the last outcome
-of a batch travels in one packet with the next read. What has not been acknowledged is kept, and is sent again on a new
-connection or after the server forgot the script.
+One connection serves both. Outcomes are collected and sent together; until then they stand in the journal, so that nothing
+finished is lost with the process. The last outcome of a batch travels in one packet with the next read. What has not been
+acknowledged is kept, and is sent again on a new connection or after the server forgot the script.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from callboard.worker._flusher import Flusher
 from callboard.worker._signals import Fenced, Lost
 from callboard_broker.errors import BrokerError, BrokerUnreachableError
 from callboard_broker.operations import actors
@@ -18,19 +20,18 @@ from callboard_broker.scripts import script
 from callboard_broker.wire import ReplyError, checked, integer, items, maybe_text, pack, stream_entries, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from callboard.worker._settings import Settings
+    from callboard_broker.journal import Journal
+    from callboard_broker.page import StatusPage
     from callboard_broker.wire import Command, Reply, Wire
 
 #: Calls taken in one read. Bounds what counts as started when the worker is lost with its node.
 _COUNT: Final = 200
 _BLOCK_MS: Final = 10_000
-#: Bytes of outcomes that are sent without waiting for the answer: they must fit into the kernel's buffer, where they
-#: survive this process.
-_UNANSWERED: Final = 8192
-#: Outcomes that are sent without waiting for the answer.
-_OWED: Final = 128
+#: Outcomes that are sent together at most.
+_TOGETHER: Final = 32
+#: Outcomes that may be unanswered before their answers are read.
+_OWED: Final = 1_000
 
 
 class Mailbox:
@@ -39,22 +40,28 @@ class Mailbox:
     Args:
         settings: Which incarnation this is.
         wire: The connection to begin with.
-        connected: Told the server's id of each connection.
+        page: Told the server's id of each connection.
+        journal: Keeps outcomes until they are sent.
     """
 
-    def __init__(self, settings: Settings, wire: Wire, connected: Callable[[int], None]) -> None:
+    def __init__(self, settings: Settings, wire: Wire, page: StatusPage, journal: Journal) -> None:
         self._settings = settings
         self._keys = settings.broker.keys
         self._wire = wire
-        self._connected = connected
+        self._page = page
+        self._journal = journal
         self._group = settings.token
         self._groups = 0
         self._sealed = ""
         self._stream = self._keys.mailbox(settings.actor)
         self._last = b"0-0"
-        self._buffer: list[Command] = []
-        self._owed: deque[Command] = deque()
-        self._owed_bytes = 0
+        self._read_packed = self._pack_read()
+        self._buffer: list[bytes] = []
+        self._journaled = 0
+        self._owed: deque[bytes] = deque()
+        # Between the thread that runs calls and the flusher: whoever sends holds it.
+        self._sending = threading.Lock()
+        self._flusher = Flusher(self._flush_if_waiting)
 
     @property
     def sealed(self) -> str:
@@ -66,17 +73,19 @@ class Mailbox:
         if reason:
             self._sealed = reason
             self._stream = self._keys.sealed(self._settings.actor)
+            self._read_packed = self._pack_read()
 
     def read(self) -> list[tuple[bytes, list[Reply] | None]]:
-        """Wait for calls, some seconds at most; send what is buffered in the same packet.
+        """Wait for calls, some seconds at most; send what is collected in the same packet.
 
         Raises:
             Fenced: This incarnation is over.
             Lost: The broker could not be reached for too long.
         """
+        self._flusher.rest()
         try:
-            self._send(self._read_command())
-            self._settle_owed()
+            self._send(self._read_packed)
+            self._read_answers()
             reply = self._wire.receive()
         except BrokerUnreachableError:
             self._take_over()
@@ -87,30 +96,51 @@ class Mailbox:
         found = stream_entries(reply)
         if found:
             self._last = found[-1][0]
+        if len(found) > 1:
+            self._flusher.watch()
         return found
 
-    def post(self, commit: Command) -> None:
-        """Buffer an outcome; it is sent by `flush`, or with the next read."""
-        self._buffer.append(commit)
+    def post(self, commit: bytes) -> None:
+        """Collect a packed outcome; it is sent by `flush`, with the next read, or when it has waited long enough."""
+        with self._sending:
+            self._buffer.append(commit)
 
-    def flush(self) -> None:
-        """Send what is buffered; wait for the answer only when much is owed.
+    def secure(self, *, at_once: bool) -> None:
+        """Make sure that what has finished outlives this process: in the journal, or on its way.
+
+        Args:
+            at_once: Send it now, because what follows may take long.
 
         Raises:
             Fenced: This incarnation is over.
             Lost: The broker could not be reached for too long.
         """
-        if not self._buffer:
+        buffer = self._buffer
+        if not buffer:
             return
+        if not at_once and len(buffer) < _TOGETHER:
+            with self._sending:
+                if all(map(self._journal.add, buffer[self._journaled :])):
+                    self._journaled = len(buffer)
+                    return
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what is collected; wait for answers only when many are owed.
+
+        Raises:
+            Fenced: This incarnation is over.
+            Lost: The broker could not be reached for too long.
+        """
         try:
             self._send()
-            if len(self._owed) > _OWED or self._owed_bytes > _UNANSWERED:
-                self._settle_owed()
+            if len(self._owed) > _OWED:
+                self._read_answers()
         except BrokerUnreachableError:
             self._take_over()
 
     def finish(self) -> None:
-        """Send what is buffered and wait until everything sent is acknowledged.
+        """Send what is collected and wait until everything sent is acknowledged.
 
         Raises:
             Fenced: This incarnation is over.
@@ -119,7 +149,7 @@ class Mailbox:
         while self._buffer or self._owed:
             try:
                 self._send()
-                self._settle_owed()
+                self._read_answers()
             except BrokerUnreachableError:
                 self._take_over()
 
@@ -138,41 +168,48 @@ class Mailbox:
             except BrokerUnreachableError:
                 self._take_over()
 
-    def close(self) -> None:
-        """Close the connection."""
-        self._wire.close()
-
-    def _read_command(self) -> Command:
-        return (
-            "XREADGROUP", "GROUP", self._group, "worker", "COUNT", _COUNT, "BLOCK", _BLOCK_MS, "NOACK", "STREAMS",
-            self._stream, ">",
+    def _pack_read(self) -> bytes:
+        return pack(
+            (
+                "XREADGROUP", "GROUP", self._group, "worker", "COUNT", _COUNT, "BLOCK", _BLOCK_MS, "NOACK", "STREAMS",
+                self._stream, ">",
+            )
         )  # fmt: skip
 
-    def _send(self, *more: Command) -> None:
-        buffer, self._buffer = self._buffer, []
-        self._owed += buffer
-        if buffer or more:
-            packed = pack(*buffer, *more)
-            if buffer:
-                self._owed_bytes += len(packed)
-            self._wire.send_packed(packed)
+    def _send(self, more: bytes = b"") -> None:
+        with self._sending:
+            buffer = self._buffer
+            if not buffer and not more:
+                return
+            self._buffer = []
+            self._owed += buffer
+            self._wire.send_packed(b"".join([*buffer, more]))
+            if self._journaled:
+                # In the kernel's hands it outlives us as well.
+                self._journaled = 0
+                self._journal.clear()
 
-    def _settle_owed(self) -> None:
+    def _flush_if_waiting(self) -> None:
+        # In the flusher's thread. A broken connection is mended by the thread that reads: what was owed stays owed.
+        if self._buffer:
+            try:
+                self._send()
+            except BrokerUnreachableError:
+                return
+
+    def _read_answers(self) -> None:
         while self._owed:
             reply = self._wire.receive()
             if isinstance(reply, ReplyError):
                 self._commit_refused(reply)
-            else:
-                self._owed.popleft()
-        self._owed_bytes = 0
+            self._owed.popleft()
 
     def _commit_refused(self, reply: ReplyError) -> None:
         if str(reply).startswith("FENCED"):
             raise Fenced(str(reply))
         if not str(reply).startswith("NOSCRIPT"):
             raise Lost(f"an outcome was refused: {reply}")
-        # The server forgot the script. All that is owed was refused alike: the answers are taken off the wire on the new
-        # connection's account, where everything is sent again with the script's text.
+        # The server forgot the script, and refused what came after alike. A new connection loads it and sends all again.
         raise BrokerUnreachableError("the server's script cache was flushed")
 
     def _refused(self, error: str) -> None:
@@ -195,38 +232,36 @@ class Mailbox:
 
     def _take_over(self) -> None:
         """Make a new connection with a group of its own and send again what was not acknowledged."""
-        settings = self._settings
-        give_up = time.monotonic() + 2 * settings.heartbeat_timeout
+        give_up = time.monotonic() + 2 * self._settings.heartbeat_timeout
         self._wire.close()
         while True:
             try:
-                self._wire = settings.broker.connect(
-                    f"worker:{settings.actor}", patience=max(0.1, give_up - time.monotonic())
+                self._wire = self._settings.broker.connect(
+                    f"worker:{self._settings.actor}", patience=max(0.1, give_up - time.monotonic())
                 )
-                self._groups += 1
-                group = f"{settings.token}.{self._groups}"
-                reply = self._wire.call(*actors.takeover(self._keys, settings.actor, settings.token, group, self._last))
-                self._connected(integer(self._wire.call("CLIENT", "ID")))
+                sealed = self._new_group()
                 break
-            except BrokerUnreachableError as error:
-                if time.monotonic() > give_up:
-                    raise Lost(str(error)) from error
             except BrokerError as error:
                 if str(error).startswith("FENCED"):
                     raise Fenced(str(error)) from error
                 if time.monotonic() > give_up:
                     raise Lost(str(error)) from error
+        self.seal_seen(sealed)
+        self._read_packed = self._pack_read()
+        with self._sending:
+            self._buffer = [*self._owed, *self._buffer]
+            self._owed.clear()
+            self._journaled = 0
+
+    def _new_group(self) -> str:
+        settings = self._settings
+        self._groups += 1
+        group = f"{settings.token}.{self._groups}"
+        sealed = self._wire.call(*actors.takeover(self._keys, settings.actor, settings.token, group, self._last))
+        self._page.connected(integer(self._wire.call("CLIENT", "ID")))
+        self._wire.call(*script("commit").load())
         self._group = group
-        self.seal_seen(text(reply))
-        owed, self._owed = self._owed, deque()
-        self._owed_bytes = 0
-        self._buffer = [_whole(command) for command in owed] + self._buffer
-
-
-def _whole(command: Command) -> Command:
-    if command[0] == "EVALSHA":
-        return ("EVAL", script("commit").text, *command[2:])
-    return command
+        return text(sealed)
 
 
 def _answer(reply: Reply) -> Reply:

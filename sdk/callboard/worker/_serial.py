@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Final
 
 from callboard._definition import TERMINATE
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from callboard.worker._mailbox import Mailbox
     from callboard_broker.envelope import Call
     from callboard_broker.page import StatusPage
+
+#: Nanoseconds from which a method counts as slow: outcomes before it do not wait for it.
+_SLOW_NS: Final = 300_000
 
 
 class SerialExecutor:
@@ -34,6 +38,8 @@ class SerialExecutor:
         self._runner = runner
         self._page = page
         self._leaving = leaving
+        #: Methods that have taken long before.
+        self._slow: set[str] = set()
         #: The call that runs, for whoever ends the actor in the middle of it.
         self.running: Call | None = None
 
@@ -56,14 +62,19 @@ class SerialExecutor:
                 return None
 
     def _run(self, call: Call, entry: bytes) -> bool:
-        # What has finished must be on its way before anything starts that may take this process down.
-        self._mailbox.flush()
-        milliseconds, _, number = entry.partition(b"-")
-        self._page.call_started(int(milliseconds), int(number), call.method.encode())
+        method = call.method
+        # What has finished must outlive this process before anything starts that may take it down, and must not wait for
+        # what is known to be slow.
+        self._mailbox.secure(at_once=method in self._slow)
+        dash = entry.find(b"-")
+        began = time.monotonic_ns()
+        self._page.call_started(int(entry[:dash]), int(entry[dash + 1 :]), method.encode())
         self.running = call
         outcome = self._runner.run(call)
         self.running = None
         self._page.call_finished()
+        if time.monotonic_ns() - began > _SLOW_NS:
+            self._slow.add(method)
         if self._leaving():
             return True
         self._desk.answer(call, outcome)
