@@ -209,14 +209,23 @@ def template(*parts: Argument | object) -> bytes:
     The result is filled by ``template % (len(value), value, ...)`` with the bytes of each `HOLE` in turn: several times
     faster than packing two dozen arguments of which most never change.
     """
-    encoded = [b"*%d\r\n" % len(parts)]
+    return b"*%d\r\n" % len(parts) + arguments(*parts)
+
+
+def arguments(*parts: Argument | object) -> bytes:
+    """Encode arguments of a command without its head; with holes it is a `template`, without it is final."""
+    encoded = []
     for part in parts:
         if part is HOLE:
             encoded.append(b"$%d\r\n%b\r\n")
         else:
             value = part if isinstance(part, bytes) else str(part).encode()
-            encoded.append((b"$%d\r\n%b\r\n" % (len(value), value)).replace(b"%", b"%%"))
-    return b"".join(encoded)
+            encoded.append(b"$%d\r\n%b\r\n" % (len(value), value))
+    if HOLE not in parts:
+        return b"".join(encoded)
+    return b"".join(
+        text if part is HOLE else text.replace(b"%", b"%%") for part, text in zip(parts, encoded, strict=True)
+    )
 
 
 def checked(reply: Reply) -> Reply:

@@ -144,6 +144,7 @@ class Inbox:
                 self._pass_on()
 
     def _read(self, remaining: float) -> None:
+        self._outbound.push()
         try:
             wire = self._wire
             if not self._asked:

@@ -8,11 +8,14 @@ actor's ledger, scripts by being idempotent).
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from callboard._flusher import Flusher
 from callboard_broker.errors import BrokerUnreachableError
 from callboard_broker.wire import Reply, pack
 
@@ -25,6 +28,10 @@ _log = logging.getLogger(__name__)
 
 #: Unread replies from which the sender looks for them itself.
 _LOOK: Final = 64
+#: Nanoseconds after a packet within which what follows is part of a burst.
+_BURST_NS: Final = 100_000
+#: Commands of a burst that are sent together.
+_TOGETHER: Final = 32
 #: Commands that may be unacknowledged; the sender waits then. Bounds what is sent again after a broken connection.
 WINDOW: Final = 10_000
 
@@ -38,7 +45,7 @@ class Outbound:
     ``lock`` is held while sending; whoever must number what it sends holds it, too, and uses `post_locked`.
     """
 
-    __slots__ = ("_connect", "_unacknowledged", "_wire", "aftermath", "closed", "lock")
+    __slots__ = ("_connect", "_flusher", "_held", "_sent_at", "_unacknowledged", "_wire", "aftermath", "closed", "lock")
 
     def __init__(self, connect: Callable[[], Wire]) -> None:
         self._connect = connect
@@ -47,6 +54,9 @@ class Outbound:
         self.lock = threading.RLock()
         #: What replies gave reason to do, but not while the lock is held: look-ups, resolving results.
         self.aftermath: deque[Callable[[], None]] = deque()
+        self._held: list[bytes] = []
+        self._sent_at = 0
+        self._flusher = Flusher(self._flush_held)
         self.closed = False
 
     def post(self, command: Command, acknowledged: Callable[[Reply], None]) -> None:
@@ -65,14 +75,23 @@ class Outbound:
         """
         waiting = self._unacknowledged
         waiting.append((packed, acknowledged))
-        try:
-            self._wire.send_packed(packed)
-        except BrokerUnreachableError:
-            self._send_again()
+        self._held.append(packed)
+        now = time.monotonic_ns()
+        if now - self._sent_at > _BURST_NS or len(self._held) >= _TOGETHER:
+            self._send_held()
+            self._sent_at = now
+        else:
+            self._flusher.watch()
         if len(waiting) % _LOOK == 0:
             self._collect()
             while len(waiting) >= WINDOW:
                 self._await_one()
+
+    def push(self) -> None:
+        """Send what is held back to be sent together with more."""
+        if self._held:
+            with self.lock:
+                self._send_held()
 
     def collect(self) -> None:
         """Hand over the replies that have come, without waiting."""
@@ -96,6 +115,7 @@ class Outbound:
             BrokerUnreachableError: The connection broke and none could be made for as long as `connect` tries.
         """
         with self.lock:
+            self._send_held()
             while self._unacknowledged:
                 self._await_one()
         if self.aftermath:
@@ -112,9 +132,25 @@ class Outbound:
 
     def close(self) -> None:
         """Close the connection; what is unacknowledged stays so."""
+        self._flusher.stop()
         with self.lock:
             self.closed = True
             self._wire.close()
+
+    def _flush_held(self) -> bool:
+        if not self._held:
+            return False
+        with contextlib.suppress(BrokerUnreachableError):
+            self.push()
+        return True
+
+    def _send_held(self) -> None:
+        held, self._held = self._held, []
+        if held:
+            try:
+                self._wire.send_packed(held[0] if len(held) == 1 else b"".join(held))
+            except BrokerUnreachableError:
+                self._send_again()
 
     def _collect(self) -> None:
         try:
@@ -126,6 +162,7 @@ class Outbound:
 
     def _await_one(self) -> None:
         try:
+            self._send_held()
             self._hand_over(self._wire.receive())
         except BrokerUnreachableError:
             self._send_again()
@@ -142,5 +179,6 @@ class Outbound:
             raise BrokerUnreachableError("this client has been shut down")
         self._wire.close()
         self._wire = self._connect()
+        self._held = []
         for packed, _ in self._unacknowledged:
             self._wire.send_packed(packed)

@@ -93,7 +93,7 @@ class Caretaker:
     def end_all(self) -> None:
         """Have every actor of this node leave."""
         for resident in list(self._house.residents.by_actor.values()):
-            if resident.process is None and not resident.ending:
+            if resident.process is None and not resident.ending and not self.starting.forking(resident):
                 self._house.residents.dismiss(resident.actor)
             else:
                 self.endings.tell_to_end(resident)
@@ -109,18 +109,23 @@ class Caretaker:
             house.link.call(*actors.command_node(house.keys, record.node, signer, "look", record.actor_id))
 
     def _look_at_unborn(self, record: ActorRecord, resident: Resident) -> None:
-        # Its process is being forked, or waits for its delay; if it need not start any more, it never will.
-        waiting = self.starting.left(record)
-        cause = need_not_start(record, waiting)
-        if cause is not None:
-            self._house.residents.dismiss(resident.actor)
-            self.endings.end(record, cause)
+        cause = need_not_start(record, self.starting.left(record))
+        if cause is None:
+            return
+        if self.starting.forking(resident):
+            # The process may run already: it is killed as soon as it is known, and the actor is DEAD when it is gone.
+            self.endings.void(record, cause)
+            return
+        # The fork waits for its delay and never comes.
+        self._house.residents.dismiss(resident.actor)
+        self.endings.end(record, cause)
 
     def _spawned(self, event: Spawned) -> None:
         resident = self.starting.spawned(event)
         if self._house.residents.by_actor.get(resident.actor) is not resident:
             # It was dismissed while the fork was under way.
             event.process.kill_group()
+            event.process.close()
             return
         if self._house.closing:
             self.endings.tell_to_end(resident)
@@ -142,8 +147,8 @@ class Caretaker:
         house = self._house
         if house.closing:
             self._hand_over(record)
-        else:
-            self.starting.begin(record, State.RESTARTING, restarts=1, delay=delay)
+        elif not self.starting.begin(record, State.RESTARTING, restarts=1, delay=delay):
+            self.look(record.actor_id)
 
     def _hand_over(self, record: ActorRecord) -> None:
         """Leave an actor that may be restarted to another node, or to the next supervisor."""

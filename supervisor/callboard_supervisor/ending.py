@@ -60,10 +60,14 @@ class Endings:
 
     def end(self, record: ActorRecord, cause: DeathCause) -> None:
         """Make an actor DEAD that has no process: void it if need be, answer what is left, free its name."""
-        house = self._house
         if not record.sealed:
-            house.link.call(*actors.kill(house.keys, record.actor_id, ids.new_token(), cause, SEALED_DIED))
+            self.void(record, cause)
         self._drain(record.actor_id, cause)
+
+    def void(self, record: ActorRecord, cause: DeathCause) -> None:
+        """End an actor for a cause, unless it was killed before: what its process still does does not count."""
+        house = self._house
+        house.link.call(*actors.kill(house.keys, record.actor_id, ids.new_token(), cause, SEALED_DIED))
 
     def tell_to_end(self, resident: Resident) -> None:
         """Have a resident run its hook and leave; it is killed when that takes too long."""
@@ -119,7 +123,7 @@ class Endings:
             self._restart(record, delay)
             return
         if not record.voided and not record.sealed:
-            house.link.call(*actors.kill(house.keys, record.actor_id, ids.new_token(), cause, SEALED_DIED))
+            self.void(record, cause)
         resident.forget_process(house.node)
         self._drain(record.actor_id, cause)
 

@@ -69,17 +69,20 @@ class Starting:
             return
         self.waiting.pop(actor, None)
         restarting = record.state == State.RESTARTING
-        self.begin(record, State.RESTARTING if restarting else State.PENDING_CREATION, restarts=0)
+        if not self.begin(record, State.RESTARTING if restarting else State.PENDING_CREATION, restarts=0):
+            # It was killed, or taken, since it was read.
+            self.place(actor)
 
     def place_waiting(self) -> None:
         """Try again what waits for room."""
         for actor in list(self.waiting):
             self.place(actor)
 
-    def begin(self, record: ActorRecord, state: State, *, restarts: int, delay: float = 0.0) -> None:
+    def begin(self, record: ActorRecord, state: State, *, restarts: int, delay: float = 0.0) -> bool:
         """Begin a new incarnation here, forking its process after a delay.
 
-        When somebody else was faster, nothing happens: the actor is theirs.
+        Returns:
+            False when the record is not up to date: the actor was killed, or somebody else was faster.
         """
         house = self._house
         token = ids.new_token()
@@ -90,9 +93,7 @@ class Starting:
             if not str(refusal).startswith(("FENCED", "DEAD", "UNKNOWN")):
                 raise
             house.residents.dismiss(record.actor_id)
-            # It was killed, or taken, since it was read.
-            self.place(record.actor_id)
-            return
+            return False
         resident = house.residents.admit(record)
         resident.token = token
         resident.graceful_timeout = record.graceful_ms / 1000 or house.config.timing.graceful_timeout
@@ -100,6 +101,11 @@ class Starting:
             house.reactor.after(delay, lambda: self._fork(resident, record.class_name, token, number))
         else:
             self._fork(resident, record.class_name, token, number)
+        return True
+
+    def forking(self, resident: Resident) -> bool:
+        """Tell whether a resident's process has been asked for and is not known yet."""
+        return any(waiting is resident for waiting, _ in self._requests.values())
 
     def spawned(self, event: Spawned) -> Resident:
         """Take note of a process that began; return its resident."""

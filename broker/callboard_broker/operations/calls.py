@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from callboard_broker.scripts import script
-from callboard_broker.wire import HOLE, template
+from callboard_broker.wire import HOLE, arguments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ def post_carrying(
 
 
 class CommitWriter:
-    """Write commits of single outcomes to one caller, ready to be sent; the script must have been loaded.
+    """Write commits of outcomes to one caller, ready to be sent; the script must have been loaded.
 
     Args:
         keys: Of this callboard.
@@ -42,21 +42,35 @@ class CommitWriter:
         caller: Client to tell.
     """
 
-    __slots__ = ("_template",)
+    __slots__ = ("_fixed",)
+
+    #: Arguments of the command beside those of the items.
+    _FIXED: Final = 16
+    _ITEM: Final = 8
 
     def __init__(self, keys: Keyspace, actor: str, token: str, caller: str) -> None:
-        self._template = template(
+        self._fixed = arguments(
             "EVALSHA", script("commit").sha, 9, *_commit_keys(keys, actor), keys.inbox(caller), keys.holds(caller),
-            token, 2, caller, HOLE, HOLE, 1, HOLE, HOLE, HOLE, HOLE, HOLE, HOLE,
+            token, 2, caller,
         )  # fmt: skip
 
-    def write(self, entry: bytes, seen: bytes, flags: bytes, outcome: Outcome, mac: bytes) -> bytes:
-        """Return the packed command that settles a call."""
+    @staticmethod
+    def item(entry: bytes, flags: bytes, outcome: Outcome, mac: bytes) -> bytes:
+        """Return an outcome as it stands in a command."""
         call, status, tokens, body = outcome.call, outcome.status, outcome.tokens, outcome.body
-        return self._template % (
-            len(seen), seen, len(entry), entry, len(flags), flags, len(call), call, len(status), status,
-            len(tokens), tokens, len(mac), mac, len(body), body,
+        return _ITEM % (
+            len(entry), entry, len(flags), flags, len(call), call, len(status), status, len(tokens), tokens,
+            len(mac), mac, len(body), body,
         )  # fmt: skip
+
+    def command(self, seen: bytes, items: Sequence[bytes]) -> bytes:
+        """Return the packed command that settles calls, at most `BATCH` of them."""
+        count = self._FIXED + self._ITEM * len(items)
+        return b"*%d\r\n%b$%d\r\n%b\r\n%b" % (count, self._fixed, len(seen), seen, b"".join(items))
+
+
+#: Entry, index of the inbox among the keys, flags, call, status, tokens, MAC, body.
+_ITEM: Final = arguments(HOLE, 1, HOLE, HOLE, HOLE, HOLE, HOLE, HOLE)
 
 
 def _commit_keys(keys: Keyspace, actor: str) -> list[bytes]:

@@ -11,12 +11,12 @@ from callboard import _failures, _serde
 from callboard._arguments import unpack_call
 from callboard._definition import CALL, READY
 from callboard.exceptions import RaySystemError
+from callboard.worker._mailbox import Caller
 from callboard_broker import verdicts
 from callboard_broker.deaths import STATUS_DIED, STATUS_ERROR, STATUS_OK, STATUS_UNAVAILABLE
 from callboard_broker.envelope import Outcome, open_call, sign_outcome
 from callboard_broker.errors import EnvelopeError
 from callboard_broker.operations import calls
-from callboard_broker.wire import pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from callboard_broker.deaths import DeathCause
     from callboard_broker.envelope import Call, Signer
     from callboard_broker.records import ActorRecord
-    from callboard_broker.seen import Finished, Ledger
+    from callboard_broker.seen import Ledger
     from callboard_broker.wire import Argument, Reply
 
 _log = logging.getLogger(__name__)
@@ -35,17 +35,6 @@ _log = logging.getLogger(__name__)
 _HOST: Final = socket.gethostname()
 #: Callers for whom what it takes to answer them is kept.
 _CALLERS: Final = 4096
-
-
-class _Caller:
-    """What it takes to answer one caller."""
-
-    __slots__ = ("finished", "signer", "writer")
-
-    def __init__(self, signer: Signer, writer: calls.CommitWriter, finished: Finished) -> None:
-        self.signer = signer
-        self.writer = writer
-        self.finished = finished
 
 
 class Desk:
@@ -74,7 +63,7 @@ class Desk:
         self._ledger = ledger
         self._charged = {call.encode() for call in charged}
         self._signer = self._broker.signer("call", settings.actor)
-        self._callers: dict[bytes, _Caller] = {}
+        self._callers: dict[bytes, Caller] = {}
         #: Waits until handles that came with calls are held; set once this worker is a client.
         self.before_answer: Callable[[], None] | None = None
 
@@ -105,10 +94,9 @@ class Desk:
             self._discard(call)
             return
         caller = self._caller_of(call)
-        finished = caller.finished
-        finished.add(call.seq)
+        caller.finished.add(call.seq)
         mac = sign_outcome(caller.signer, outcome)
-        self._mailbox.post(caller.writer.write(call.entry, finished.stored(), flags, outcome, mac))
+        self._mailbox.post(caller, caller.writer.item(call.entry, flags, outcome, mac))
 
     def fail(self, call: Call, cause: DeathCause) -> None:
         """Settle a call that dies with its actor."""
@@ -140,7 +128,7 @@ class Desk:
     def _discard(self, call: Call) -> None:
         settlement = calls.Settlement(self._broker.keys, self._settings.actor, self._settings.token)
         settlement.discard(call.entry, call.id, flags=self._flags(call).decode())
-        self._mailbox.post(pack(settlement.command()))
+        self._mailbox.ask(settlement.command())
 
     def _set_aside(self, entry: bytes, flat: list[Reply], error: EnvelopeError) -> None:
         _log.warning("an entry of the mailbox was refused: %s", error)
@@ -158,7 +146,7 @@ class Desk:
         if self.before_answer is not None:
             self.before_answer()
 
-    def _caller_of(self, call: Call) -> _Caller:
+    def _caller_of(self, call: Call) -> Caller:
         name = call.id[: call.id.rfind(b"/")]
         caller = self._callers.get(name)
         if caller is None:
@@ -166,7 +154,7 @@ class Desk:
                 self._callers.clear()
             known = name.decode()
             settings = self._settings
-            caller = self._callers[name] = _Caller(
+            caller = self._callers[name] = Caller(
                 self._broker.signer("outcome", known),
                 calls.CommitWriter(self._broker.keys, settings.actor, settings.token, known),
                 self._ledger.of(known),

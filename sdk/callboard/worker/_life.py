@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import os
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from callboard import _context, _session
 from callboard._client import Client
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from callboard_broker.envelope import Call
 
 _log = logging.getLogger(__name__)
+
+_SIGTERM_NOTE: Final = "signal 15 (SIGTERM)"
+_SIGTERM_EXIT: Final = 128 + 15
 
 
 class Life:
@@ -77,6 +81,10 @@ class Life:
                 return 1
             self._serve()
             return 0
+        except Terminated:
+            # Before there was an instance with a hook, or after that: there is nothing to wait for.
+            self._page.leave_note(_SIGTERM_NOTE)
+            sys.exit(_SIGTERM_EXIT)
         except Fenced as reason:
             self._page.leave_note(f"fenced: {reason}")
             os._exit(FENCED)
@@ -107,7 +115,7 @@ class Life:
             if self._exit_asked:
                 raise ActorExit
         except (ActorExit, SystemExit) as leaving:
-            if isinstance(leaving, SystemExit) and leaving.code not in {0, None}:
+            if isinstance(leaving, SystemExit) and not _intended(leaving):
                 self._page.leave_note(_exit_note(leaving))
                 raise
             self._last_act(deaths.intended_exit())
@@ -147,7 +155,9 @@ class Life:
         self._desk = Desk(settings, self._mailbox, self._record, Ledger(mapping(seen)), mapping(charged))
         self._desk.before_answer = self._flush_client
         runner = Runner(self._instance, self._record, self._lend)
-        self._executor = SerialExecutor(self._mailbox, self._desk, runner, self._page, lambda: self._exit_asked)
+        # A method may swallow what would have ended it.
+        leaving = lambda: self._exit_asked or self._ending  # noqa: E731 - a function would be longer than its use
+        self._executor = SerialExecutor(self._mailbox, self._desk, runner, self._page, leaving)
         if settings.incarnation > 1:
             charge_submitted_while_restarting(settings, self._mailbox, self._desk, (first, last))
         self._page.enter(Phase.READY)
@@ -162,6 +172,8 @@ class Life:
         last: Call | None = None
         try:
             last = executor.serve()
+            if self._ending:
+                raise Terminated
             if self._exit_asked:
                 cause, reason = deaths.intended_exit(), deaths.SEALED_EXIT_ACTOR
             else:
@@ -172,13 +184,13 @@ class Life:
         except ActorExit:
             last, cause, reason = executor.running, deaths.intended_exit(), deaths.SEALED_EXIT_ACTOR
         except SystemExit as leaving:
-            if leaving.code not in {0, None}:
+            if not _intended(leaving):
                 self._leave_as_crash(_exit_note(leaving))
                 raise
             last, cause, reason = executor.running, deaths.intended_exit(), deaths.SEALED_EXIT_ACTOR
         except Terminated:
-            self._leave_as_crash("signal 15 (SIGTERM)")
-            sys.exit(128 + 15)
+            self._leave_as_crash(_SIGTERM_NOTE)
+            sys.exit(_SIGTERM_EXIT)
         self._leave(last, cause, reason)
 
     def _leave(self, last: Call | None, cause: DeathCause, reason: str) -> None:
@@ -227,10 +239,11 @@ class Life:
         self._mailbox.ask(actors.last_act(self._keys, self._settings.actor, self._settings.token, cause))
 
     def _run_hook(self) -> None:
-        hook = getattr(self._instance, "__ray_shutdown__", None)
         try:
-            if callable(hook):
-                hook()
+            hook = getattr(self._instance, HOOK, None)
+            if callable(hook) and inspect.iscoroutine(coroutine := hook()):
+                coroutine.close()
+                raise TypeError(f"{self._record.class_name}.{HOOK} is async and did not run: make it a plain method")
         except BaseException:  # noqa: BLE001 - not even exit_actor() in the hook changes the end
             _log.exception("Error during actor __ray_shutdown__ method")
         session = _session.end()
@@ -268,5 +281,12 @@ class Life:
             session.client.outbound.flush()
 
 
+def _intended(leaving: SystemExit) -> bool:
+    return leaving.code is None or leaving.code == 0
+
+
 def _exit_note(leaving: SystemExit) -> str:
-    return f"SystemExit: {leaving.code}"
+    # As Python does it: what is no number is printed, and the exit code is 1.
+    if isinstance(leaving.code, int):
+        return f"exit code {leaving.code & 0xFF} (sys.exit)"
+    return f"exit code 1 (sys.exit: {leaving.code})"

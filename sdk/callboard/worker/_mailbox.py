@@ -7,12 +7,15 @@ acknowledged is kept, and is sent again on a new connection or after the server 
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import operator
 import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from callboard.worker._flusher import Flusher
+from callboard._flusher import Flusher
 from callboard.worker._signals import Fenced, Lost
 from callboard_broker.errors import BrokerError, BrokerUnreachableError
 from callboard_broker.operations import actors
@@ -21,8 +24,11 @@ from callboard_broker.wire import ReplyError, checked, integer, items, maybe_tex
 
 if TYPE_CHECKING:
     from callboard.worker._settings import Settings
+    from callboard_broker.envelope import Signer
     from callboard_broker.journal import Journal
+    from callboard_broker.operations.calls import CommitWriter
     from callboard_broker.page import StatusPage
+    from callboard_broker.seen import Finished
     from callboard_broker.wire import Command, Reply, Wire
 
 #: Calls taken in one read. Bounds what counts as started when the worker is lost with its node.
@@ -30,8 +36,20 @@ _COUNT: Final = 200
 _BLOCK_MS: Final = 10_000
 #: Outcomes that are sent together at most.
 _TOGETHER: Final = 32
+_CALLER: Final = operator.itemgetter(0)
 #: Outcomes that may be unanswered before their answers are read.
 _OWED: Final = 1_000
+
+
+class Caller:
+    """What it takes to answer one caller."""
+
+    __slots__ = ("finished", "signer", "writer")
+
+    def __init__(self, signer: Signer, writer: CommitWriter, finished: Finished) -> None:
+        self.signer = signer
+        self.writer = writer
+        self.finished = finished
 
 
 class Mailbox:
@@ -56,8 +74,9 @@ class Mailbox:
         self._stream = self._keys.mailbox(settings.actor)
         self._last = b"0-0"
         self._read_packed = self._pack_read()
-        self._buffer: list[bytes] = []
+        self._buffer: list[tuple[Caller, bytes]] = []
         self._journaled = 0
+        self._again: list[bytes] = []
         self._owed: deque[bytes] = deque()
         # Between the thread that runs calls and the flusher: whoever sends holds it.
         self._sending = threading.Lock()
@@ -82,7 +101,6 @@ class Mailbox:
             Fenced: This incarnation is over.
             Lost: The broker could not be reached for too long.
         """
-        self._flusher.rest()
         try:
             self._send(self._read_packed)
             self._read_answers()
@@ -96,14 +114,12 @@ class Mailbox:
         found = stream_entries(reply)
         if found:
             self._last = found[-1][0]
-        if len(found) > 1:
-            self._flusher.watch()
         return found
 
-    def post(self, commit: bytes) -> None:
-        """Collect a packed outcome; it is sent by `flush`, with the next read, or when it has waited long enough."""
+    def post(self, caller: Caller, item: bytes) -> None:
+        """Collect an outcome; it is sent by `flush`, with the next read, or when it has waited long enough."""
         with self._sending:
-            self._buffer.append(commit)
+            self._buffer.append((caller, item))
 
     def secure(self, *, at_once: bool) -> None:
         """Make sure that what has finished outlives this process: in the journal, or on its way.
@@ -120,8 +136,10 @@ class Mailbox:
             return
         if not at_once and len(buffer) < _TOGETHER:
             with self._sending:
-                if all(map(self._journal.add, buffer[self._journaled :])):
-                    self._journaled = len(buffer)
+                unsecured = self._buffer[self._journaled :]
+                if all(self._journal.add(_alone(caller, item)) for caller, item in unsecured):
+                    self._journaled = len(self._buffer)
+                    self._flusher.watch()
                     return
         self.flush()
 
@@ -146,7 +164,7 @@ class Mailbox:
             Fenced: This incarnation is over.
             Lost: The broker could not be reached for too long.
         """
-        while self._buffer or self._owed:
+        while self._buffer or self._again or self._owed:
             try:
                 self._send()
                 self._read_answers()
@@ -178,24 +196,24 @@ class Mailbox:
 
     def _send(self, more: bytes = b"") -> None:
         with self._sending:
-            buffer = self._buffer
-            if not buffer and not more:
+            if not self._buffer and not self._again and not more:
                 return
-            self._buffer = []
-            self._owed += buffer
-            self._wire.send_packed(b"".join([*buffer, more]))
+            commands = [*self._again, *_commits(self._buffer)]
+            self._buffer, self._again = [], []
+            self._owed += commands
+            self._wire.send_packed(b"".join([*commands, more]))
             if self._journaled:
                 # In the kernel's hands it outlives us as well.
                 self._journaled = 0
                 self._journal.clear()
 
-    def _flush_if_waiting(self) -> None:
+    def _flush_if_waiting(self) -> bool:
         # In the flusher's thread. A broken connection is mended by the thread that reads: what was owed stays owed.
-        if self._buffer:
-            try:
-                self._send()
-            except BrokerUnreachableError:
-                return
+        if not self._buffer:
+            return False
+        with contextlib.suppress(BrokerUnreachableError):
+            self._send()
+        return True
 
     def _read_answers(self) -> None:
         while self._owed:
@@ -249,7 +267,7 @@ class Mailbox:
         self.seal_seen(sealed)
         self._read_packed = self._pack_read()
         with self._sending:
-            self._buffer = [*self._owed, *self._buffer]
+            self._again = [*self._again, *self._owed]
             self._owed.clear()
             self._journaled = 0
 
@@ -262,6 +280,18 @@ class Mailbox:
         self._wire.call(*script("commit").load())
         self._group = group
         return text(sealed)
+
+
+def _commits(collected: list[tuple[Caller, bytes]]) -> list[bytes]:
+    """Return the commands that settle what has been collected: one for each run of outcomes of one caller."""
+    return [
+        caller.writer.command(caller.finished.stored(), [item for _, item in run])
+        for caller, run in itertools.groupby(collected, key=_CALLER)
+    ]
+
+
+def _alone(caller: Caller, item: bytes) -> bytes:
+    return caller.writer.command(caller.finished.stored(), [item])
 
 
 def _answer(reply: Reply) -> Reply:

@@ -38,7 +38,7 @@ class SerialExecutor:
         self._runner = runner
         self._page = page
         self._leaving = leaving
-        #: Methods that have taken long before.
+        #: Methods that took long when they ran last.
         self._slow: set[str] = set()
         #: The call that runs, for whoever ends the actor in the middle of it.
         self.running: Call | None = None
@@ -75,6 +75,8 @@ class SerialExecutor:
         self._page.call_finished()
         if time.monotonic_ns() - began > _SLOW_NS:
             self._slow.add(method)
+        elif self._slow:
+            self._slow.discard(method)
         if self._leaving():
             return True
         self._desk.answer(call, outcome)
