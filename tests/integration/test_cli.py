@@ -1,11 +1,11 @@
 """The command line on a server: what it shows, whom it kills, and a callboard that is up until it is taken down."""
 
+import contextlib
 import json
 import os
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,7 @@ import psutil
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from tests.support import leaks
-from tests.support.board import KEY, Board
+from tests.support.board import KEY, Board, own_place
 from tests.support.waiting import wait_until
 
 from callboard import _running
@@ -39,35 +38,25 @@ print("ended", flush=True)
 @pytest.fixture
 def board(monkeypatch: pytest.MonkeyPatch) -> Iterator[Board]:
     """Start a callboard that the environment names, and find what is left behind."""
-    before = leaks.snapshot()
-    started = Board()
-    monkeypatch.setenv("CALLBOARD_ADDRESS", started.address)
-    monkeypatch.setenv("CALLBOARD_KEY", KEY.secret.hex())
-    monkeypatch.delenv("CALLBOARD_PREFIX", raising=False)
-    yield started
-    started.close()
-    leaks.check(before)
+    with own_place(monkeypatch), contextlib.closing(Board()) as started:
+        monkeypatch.setenv("CALLBOARD_ADDRESS", started.address)
+        monkeypatch.setenv("CALLBOARD_KEY", KEY.secret.hex())
+        yield started
 
 
 @pytest.fixture
 def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Give the test a home of its own and a supervisor that only waits for its end."""
-    before = leaks.snapshot()
-    with tempfile.TemporaryDirectory(prefix="cb-") as folder:
-        package = Path(folder) / "fake" / "callboard_supervisor"
+    with own_place(monkeypatch) as folder:
+        package = folder / "fake" / "callboard_supervisor"
         package.mkdir(parents=True)
         (package / "__init__.py").touch()
         (package / "__main__.py").write_text(FAKE_SUPERVISOR)
-        for name in ("CALLBOARD_ADDRESS", "CALLBOARD_KEY", "CALLBOARD_KEY_FILE", "CALLBOARD_PREFIX"):
-            monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv("PYTHONPATH", str(package.parent))
-        monkeypatch.setenv("XDG_STATE_HOME", folder)
-        monkeypatch.setenv("XDG_CONFIG_HOME", f"{folder}/config")
-        yield Path(folder) / "callboard"
-        subprocess.run(
-            [sys.executable, "-m", "callboard.cli", "down", "--timeout", "0"], check=True, capture_output=True
-        )
-    leaks.check(before)
+        monkeypatch.setenv("XDG_STATE_HOME", str(folder))
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
+        yield folder / "callboard"
+        run("down", "--timeout", "0")
 
 
 def run(*words: str, code: int = 0) -> Result:
@@ -235,22 +224,22 @@ def test_up_and_down(home: Path) -> None:
     told = said(home)
     assert (told["num-cpus"], told["prefix"], told["address"]) == ("2.0", "cb", running.address)
     assert told["log-dir"] == str(home / "logs")
-    assert "append-only file: yes" in program("status")
-    refused = program("up", code=1)
+    assert "append-only file: yes" in run("status").output
+    refused = run("up", code=1).output
     assert f"is up already at {running.address}" in refused
     assert f"supervisor: pid {running.supervisor.pid}" in refused
-    assert "its data is kept" in program("down")
+    assert "its data is kept" in run("down").output
     assert not running.server.alive
     assert not running.supervisor.alive
     assert (home / "supervisor.log").read_text().endswith("ended\n")
     assert _running.read_state() is None
-    assert "no callboard runs here" in program("status", code=4)
-    program("up")
+    assert "no callboard runs here" in run("status", code=4).output
+    run("up")
 
 
 def test_up_that_fails_leaves_nothing(home: Path) -> None:
     """The supervisor's last words are shown, and the server is gone."""
-    assert "the supervisor did not start; the last lines of" in (output := program("up", "--num-cpus", "0", code=1))
+    assert "the supervisor did not start; the last lines of" in (output := run("up", "--num-cpus", "0", code=1).output)
     assert "no CPU to promise" in output
     assert _running.read_state() is None
     ours = str(home)
@@ -267,29 +256,29 @@ def test_up_that_fails_leaves_nothing(home: Path) -> None:
 @pytest.mark.usefixtures("home")
 def test_up_again_after_a_crash() -> None:
     """When the server was killed the supervisor is named; `down` ends it, and `up` has the data again."""
-    program("up")
+    run("up")
     running = _running.read_state()
     assert running is not None
     assert running.supervisor is not None
     os.kill(running.server.pid, 9)
     wait_until(lambda: not running.server.alive, what="the server's end")
-    assert "has ended: its server" in program("status", code=4)
-    assert f"(supervisor: pid {running.supervisor.pid})" in program("up", code=1)
-    program("down")
+    assert "has ended: its server" in run("status", code=4).output
+    assert f"(supervisor: pid {running.supervisor.pid})" in run("up", code=1).output
+    run("down")
     assert not running.supervisor.alive
-    assert "callboard is up" in program("up")
+    assert "callboard is up" in run("up").output
 
 
 def test_up_with_the_real_supervisor(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It serves when `up` returns, as a node of this callboard, and is gone after `down`."""
     monkeypatch.delenv("PYTHONPATH")
     monkeypatch.setenv("CALLBOARD_SHM_DIR", f"{home.parent}/pages")
-    program("up", "--num-cpus", "3", "--resources", '{"gpu": 2}')
+    run("up", "--num-cpus", "3", "--resources", '{"gpu": 2}')
     running = _running.read_state()
     assert running is not None
     assert running.supervisor is not None
-    (node,) = json.loads(program("list", "nodes", "-o", "json"))
+    (node,) = json.loads(run("list", "nodes", "-o", "json").output)
     assert node["resources_total"] == {"CPU": 3.0, "gpu": 2.0}
     assert node["pid"] == running.supervisor.pid
-    program("down")
+    run("down")
     assert not running.supervisor.alive

@@ -4,14 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 import redis
-from tests.support import leaks
+from tests.support.board import own_place
 from tests.support.waiting import wait_until
 
 from callboard_broker import embedded
@@ -29,12 +28,10 @@ print(server.process.pid, server.process.start_time, flush=True)
 
 
 @pytest.fixture
-def place() -> Iterator[Path]:
+def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Give the test a directory with a path short enough for sockets, and find what is left behind."""
-    before = leaks.snapshot()
-    with tempfile.TemporaryDirectory(prefix="cb-") as folder:
-        yield Path(folder)
-    leaks.check(before)
+    with own_place(monkeypatch) as folder:
+        yield folder
 
 
 def sleeper(place: Path, script: str = "exec sleep 1000") -> Daemon:

@@ -1,15 +1,15 @@
 """The state API, on records that the broker's own operations have written."""
 
+import contextlib
 import dataclasses
 import os
 import signal
+import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support import leaks
-from tests.support.board import KEY, Board
+from tests.support.board import KEY, Board, own_place
 
 import callboard
 from callboard.exceptions import BrokerUnreachableError, RaySystemError
@@ -23,13 +23,9 @@ from callboard_broker.records import State
 @pytest.fixture
 def board(monkeypatch: pytest.MonkeyPatch) -> Iterator[Board]:
     """Start a callboard that the environment names, and find what is left behind."""
-    before = leaks.snapshot()
-    started = Board()
-    monkeypatch.setenv("CALLBOARD_ADDRESS", started.address)
-    monkeypatch.delenv("CALLBOARD_PREFIX", raising=False)
-    yield started
-    started.close()
-    leaks.check(before)
+    with own_place(monkeypatch), contextlib.closing(Board()) as started:
+        monkeypatch.setenv("CALLBOARD_ADDRESS", started.address)
+        yield started
 
 
 def test_l1_a_living_actor_is_described(board: Board) -> None:
@@ -135,11 +131,9 @@ def test_l1_an_actor_that_is_ending_says_so(board: Board) -> None:
     assert (found.state, found.mailbox_length, found.death_cause) == ("ALIVE", 2, None)
 
 
-def test_l1_the_current_call_is_read_from_the_status_page(
-    board: Board, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_l1_the_current_call_is_read_from_the_status_page(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a call runs on this host its method is shown; a page of another host is not looked for."""
-    monkeypatch.setenv("CALLBOARD_SHM_DIR", str(tmp_path / "pages"))
+    monkeypatch.setenv("CALLBOARD_SHM_DIR", f"{tempfile.gettempdir()}/pages")
     record = board.alive(node=board.node(host=host_id()))
     far = board.alive(node=board.node(host="elsewhere"))
     page = StatusPage.create(page_path(record.node, record.actor_id, record.token))

@@ -1,7 +1,14 @@
 """A callboard without supervisors and workers: a server, and records as the broker's own operations write them."""
 
+import contextlib
+import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
+
+import pytest
+from tests.support import leaks
 
 from callboard_broker import deaths, ids
 from callboard_broker.broker import Broker
@@ -15,6 +22,25 @@ from callboard_broker.wire import Reply, checked
 
 #: The cluster key of such callboards.
 KEY = ClusterKey(bytes(range(32)))
+
+_SETTINGS = ("CALLBOARD_ADDRESS", "CALLBOARD_KEY", "CALLBOARD_KEY_FILE", "CALLBOARD_PREFIX")
+
+
+@contextlib.contextmanager
+def own_place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give a test a directory for all temporary files, short enough for sockets, and find what is left behind.
+
+    So it does not see what other runs on the same machine do, and none of the user's settings. Not together with
+    pytest's ``tmp_path``, which would lie in there for all tests that follow.
+    """
+    for name in _SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    with tempfile.TemporaryDirectory(prefix="cb-") as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        before = leaks.snapshot()
+        yield Path(folder)
+        leaks.check(before)
 
 
 class Board:
