@@ -1,0 +1,41 @@
+"""Look at what has become of actors and processes."""
+
+from pathlib import Path
+from typing import Any
+
+from tests.support.waiting import wait_until
+
+from callboard.util import state as state_api
+
+__all__ = ["death", "gone", "state", "wait_for_death", "wait_for_end"]
+
+
+def state(handle: Any) -> Any:
+    """Return all that the state API says of an actor."""
+    found = [item for item in state_api.list_actors(detail=True, limit=10_000) if item.actor_id == handle._actor_id]
+    assert len(found) == 1, f"{handle} is listed {len(found)} times"
+    return found[0]
+
+
+def death(handle: Any) -> dict[str, Any]:
+    """Return why an actor is dead; empty while it is not."""
+    cause = state(handle).death_cause
+    return dict(cause["actor_died_error_context"]) if cause else {}
+
+
+def wait_for_death(handle: Any, *, timeout: float = 10.0) -> dict[str, Any]:
+    """Wait until an actor is DEAD and return why."""
+    return wait_until(lambda: death(handle), what=f"the death of {handle}", timeout=timeout)
+
+
+def gone(pid: int) -> bool:
+    """Tell whether a process has ended; a zombie has."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in {"Z", "X"}
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def wait_for_end(pid: int, *, timeout: float = 10.0) -> None:
+    """Wait until a process has ended."""
+    wait_until(lambda: gone(pid), what=f"the end of process {pid}", timeout=timeout)
