@@ -90,7 +90,7 @@ class Guard:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
-                env=_environment(),
+                env=server_environment(),
             )
             assert process.stdout is not None
             with process.stdout as said:
@@ -126,7 +126,7 @@ class Guard:
             ) from error
 
 
-def _environment() -> dict[str, str]:
+def server_environment() -> dict[str, str]:
     # The key is none of the server's business, and a locale that this machine lacks would stop it.
     kept = {name: value for name, value in os.environ.items() if name != "CALLBOARD_KEY"}
     return kept | {"LC_ALL": "C"}

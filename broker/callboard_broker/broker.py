@@ -90,7 +90,8 @@ class Broker:
         policy = about.get("maxmemory_policy", "")
         if policy.startswith("allkeys-"):
             raise EvictionPolicyError(
-                f"the server at {shown} has maxmemory-policy {policy}: it would throw calls away when its memory is full. "
+                f"the server at {shown} has maxmemory-policy {policy}: it would throw calls away when its "
+                "memory is full. "
                 "Set it to noeviction: redis-cli CONFIG SET maxmemory-policy noeviction"
             )
         self._agree(wire, shown)
@@ -110,7 +111,8 @@ class Broker:
         if agreed["key_id"] != self.key.key_id:
             raise ClusterKeyMismatchError(
                 f"the callboard {self.prefix!r} at {shown} is signed with the cluster key {agreed['key_id']}, but this "
-                f"process has the key {self.key.key_id}. Copy the key file from a machine where its supervisor runs and "
+                f"process has the key {self.key.key_id}. Copy the key file from a machine where its supervisor "
+                "runs and "
                 "name it by CALLBOARD_KEY_FILE; or use another prefix (CALLBOARD_PREFIX) for a callboard of your own"
             )
 

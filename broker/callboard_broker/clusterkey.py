@@ -87,7 +87,7 @@ def load_key(*, create: bool = False, environ: Mapping[str, str] = os.environ) -
     named = environ.get("CALLBOARD_KEY_FILE")
     if named is not None:
         return _read_named_file(named)
-    path = _default_file(environ)
+    path = default_key_file(environ)
     try:
         return _read_key_file(path)
     except FileNotFoundError:
@@ -151,7 +151,7 @@ def _make_private_folders(folder: Path) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
 
 
-def _default_file(environ: Mapping[str, str]) -> Path:
+def default_key_file(environ: Mapping[str, str]) -> Path:
     base = environ.get("XDG_CONFIG_HOME", "")
     if not base.startswith("/"):  # the XDG specification: relative paths are invalid and ignored
         home = environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111  # Path.home() raises without a home

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import psutil
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
-from callboard_broker._guard import Guard, _environment
+from callboard_broker._guard import Guard, server_environment
 from callboard_broker.daemons import Daemon
 from callboard_broker.errors import EmbeddedServerFailedError, EmbeddedServerMissingError
 
@@ -173,7 +173,7 @@ class DetachedServer:
         _check_socket(place)
         command = [str(binary), *_server_arguments(place, append_only=True)]
         try:
-            process = Daemon.start(command, place / "redis.log", environ=_environment())
+            process = Daemon.start(command, place / "redis.log", environ=server_environment())
         except OSError as error:
             raise EmbeddedServerFailedError(f"{error}; pass the address of a running server instead") from error
         try:

@@ -102,7 +102,7 @@ class Call:
         return self.id[: self.id.rfind(b"/")].decode()
 
 
-def call_fields(  # noqa: PLR0917 - the hot path: keywords would cost more than the rest
+def call_fields(
     signer: Signer,
     version: bytes,
     call: bytes,
@@ -123,7 +123,9 @@ def call_fields(  # noqa: PLR0917 - the hot path: keywords would cost more than 
 
 
 class CallWriter:
-    """Write plain calls to one mailbox, ready to be sent: the same entries as those of `call_fields`, several times faster.
+    """Write plain calls to one mailbox, ready to be sent.
+
+    The entries are those that `call_fields` makes, several times faster.
 
     Args:
         signer: For the actor.

@@ -1,8 +1,9 @@
 """The journal: outcomes that a worker has not sent yet, in shared memory that outlives it.
 
-A worker runs many short calls for each packet that it sends. What has finished must not be lost when the next call takes the
-process down, so until it is sent it stands here, as the very commands that settle the calls. The supervisor sends what a
-dead worker left; settling a call twice changes nothing, so it does not matter what had been sent after all.
+A worker runs many short calls for each packet that it sends. What has finished must not be lost when the next call
+takes the process down, so until it is sent it stands here, as the very commands that settle the calls. The supervisor
+sends what a dead worker left; settling a call twice changes nothing, so it does not matter what had been sent after
+all.
 
 A record is a byte that says whether it is there (1) or the end (0), four bytes of length, and the command. The byte is
 stored last, so a worker killed between any two stores leaves whole records only.
@@ -13,8 +14,10 @@ from __future__ import annotations
 import mmap
 import os
 import struct
-from pathlib import Path
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: Bytes that the journal holds.
 SIZE: Final = 1 << 16

@@ -1,7 +1,7 @@
 """Every Redis key that callboard uses, one function each.
 
-Keys are readable and hash-tagged. ``{b}`` is a bucket: everything that one script touches lies in one bucket, so the same
-code serves a single server and a cluster. A single server (or Sentinel) has one bucket, called 0.
+Keys are readable and hash-tagged. ``{b}`` is a bucket: everything that one script touches lies in one bucket, so the
+same code serves a single server and a cluster. A single server (or Sentinel) has one bucket, called 0.
 
     cb:{0}:actor:<actor>                    HASH    the actor's record
     cb:{0}:actor:<actor>:creation           HASH    signed creation: class, arguments, options

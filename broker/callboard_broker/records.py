@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self, get_type_hints
 
@@ -187,20 +187,3 @@ class NodeRecord(_Stored):
         """Return the resources that are not taken."""
         found: dict[str, float] = json.loads(self.free)
         return found
-
-
-@dataclass(frozen=True, slots=True)
-class Creation:
-    """The signed creation of an actor: all that a worker needs to become it, and nothing that anybody else could change.
-
-    Attributes:
-        definition: SHA-256 of the class definition.
-        options: JSON: see `callboard.worker`.
-        tokens: What the arguments and the class carry.
-        body: Pickled arguments.
-    """
-
-    definition: str
-    options: dict[str, object] = field(default_factory=dict)
-    tokens: str = ""
-    body: bytes = b""

@@ -25,7 +25,8 @@ class Timing:
     """Times, in seconds.
 
     Attributes:
-        heartbeat_timeout: A counter that has not moved for so long belongs to somebody who is lost. 15 s ride out a cut of
+        heartbeat_timeout: A counter that has not moved for so long belongs to somebody who is lost. 15 s ride out a
+        cut of
             5 s with a margin.
         graceful_timeout: How long an actor may take over its end before it is killed.
         explicit: Which of them were set on purpose.

@@ -1,8 +1,8 @@
 """One connection to Redis: the only module that sees redis-py's connection and raw replies.
 
 redis-py opens the connection (URL forms, TLS, authentication, database); from then on the socket is read and written
-here with hiredis. A `redis.Redis` object costs 48 us a command and may append an entry twice, as it re-sends what failed;
-this costs 16 us, never re-sends, and lets a caller poll several connections at once.
+here with hiredis. A `redis.Redis` object costs 48 us a command and may append an entry twice, as it re-sends what
+failed; this costs 16 us, never re-sends, and lets a caller poll several connections at once.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import contextlib
 import select
 import socket
 import struct
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 import hiredis
@@ -21,7 +20,7 @@ from redis.connection import Connection, ConnectionPool, UnixDomainSocketConnect
 from callboard_broker.errors import BrokerRefusedError, BrokerUnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 Argument: TypeAlias = "bytes | str | int | float"
 Command: TypeAlias = "tuple[Argument, ...]"

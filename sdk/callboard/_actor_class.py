@@ -11,7 +11,6 @@ from callboard import _names, _session
 from callboard._arguments import pack_creation
 from callboard._definition import Definition
 from callboard._handle import ActorHandle
-from callboard._options import ActorOptions
 from callboard.exceptions import ActorClassInheritanceException
 from callboard_broker import ids
 from callboard_broker.envelope import seal_fields
@@ -20,6 +19,7 @@ from callboard_broker.records import ActorRecord, State
 
 if TYPE_CHECKING:
     from callboard._client import Client
+    from callboard._options import ActorOptions
     from callboard._serde import Parcel
 
 #: Fields of a creation that are signed beside its body, in order.

@@ -9,12 +9,14 @@ import os
 import secrets
 import socket
 import time
+import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from callboard import _names, _session
 from callboard._actor_class import ActorClass
 from callboard._client import Client
+from callboard._definition import HOOK
 from callboard._handle import ActorHandle
 from callboard._local import LocalCallboard
 from callboard._options import ActorOptions
@@ -48,7 +50,7 @@ class Context:
     namespace: str
     client_id: str
 
-    def __enter__(self) -> Context:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -76,8 +78,8 @@ def init(
 ) -> Context:
     """Join a callboard, or start one of one's own.
 
-    Without an address ``CALLBOARD_ADDRESS`` is used; without that, an embedded server and a supervisor are started, which
-    end with this program, however it ends.
+    Without an address ``CALLBOARD_ADDRESS`` is used; without that, an embedded server and a supervisor are started,
+    which end with this program, however it ends.
 
     Args:
         address: ``redis://``, ``rediss://`` or ``unix://`` URL; ``"auto"`` demands one that is running.
@@ -175,7 +177,7 @@ def is_initialized() -> bool:
     return session is not None and not session.client.closed
 
 
-def shutdown(_exiting_interpreter: bool = False) -> None:  # noqa: ARG001 - Ray's signature
+def shutdown(_exiting_interpreter: bool = False) -> None:
     """Leave the callboard; harmless when repeated or never joined.
 
     The actors that this process owns end gracefully; a callboard that was started for it ends, too.
@@ -212,6 +214,10 @@ def remote(*args: Any, **options: Any) -> Any:
 def _decorate(decorated: Any, options: dict[str, Any]) -> ActorClass:
     if not inspect.isclass(decorated):
         raise TypeError(f"@remote takes a class, not {decorated!r}")
+    if inspect.iscoroutinefunction(getattr(decorated, HOOK, None)):
+        warnings.warn(
+            f"{decorated.__qualname__}.{HOOK} is async and will not run: make it a plain method", stacklevel=3
+        )
     return ActorClass(decorated, ActorOptions.parse(options))
 
 
@@ -233,7 +239,8 @@ def get(refs: Any, *, timeout: float | None = None) -> Any:
         return refs._value()  # noqa: SLF001
     if not isinstance(refs, list):
         raise ValueError(  # noqa: TRY004 - Ray's class
-            f"Invalid type of object refs, {type(refs)}, is given. 'refs' must either be a single ObjectRef or a list of "
+            f"Invalid type of object refs, {type(refs)}, is given. 'refs' must either be a single ObjectRef or "
+            "a list of "
             "ObjectRefs."
         )
     for ref in refs:
@@ -252,7 +259,8 @@ def _wait_for(refs: Sequence[ObjectRef[Any]], number: int, timeout: float | None
     client = missing[0]._client  # noqa: SLF001
     if client.closed:
         raise ValueError(
-            f"{missing[0]!r} belongs to a callboard that this process has left by shutdown(): its value cannot come any more"
+            f"{missing[0]!r} belongs to a callboard that this process has left by shutdown(): its value cannot "
+            "come any more"
         )
     for ref in missing:
         client.objects.want(ref)
@@ -366,7 +374,8 @@ def get_actor(name: str, namespace: str | None = None) -> ActorHandle:
     found = _names.find(client, where, name)
     if found is None:
         raise ValueError(
-            f"Failed to look up actor with name '{name}' in namespace '{where}'. Either no such actor was created, or it "
+            f"Failed to look up actor with name '{name}' in namespace '{where}'. Either no such actor was "
+            "created, or it "
             "died, or it lives in another namespace: callboard.util.list_named_actors(all_namespaces=True) shows all."
         )
     return found

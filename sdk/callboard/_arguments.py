@@ -1,4 +1,4 @@
-"""Arguments of a call on their way: pickled at once, references among them replaced by their values when these are there."""
+"""Arguments of a call on their way: pickled at once, references among them replaced by their values later."""
 
 from __future__ import annotations
 

@@ -128,8 +128,8 @@ class Client:
     ) -> tuple[str, Result]:
         """Call a method of an actor; the result comes later, whatever happens. Return the call's id and the result.
 
-        Top-level references among the arguments are replaced by their values. While one of them is pending, the call and
-        all later ones of this process to that actor wait here, in order.
+        Top-level references among the arguments are replaced by their values. While one of them is pending, the call
+        and all later ones of this process to that actor wait here, in order.
         """
         parcel, dependencies = pack_call(*arguments)
         result = Result()

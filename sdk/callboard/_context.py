@@ -110,7 +110,8 @@ def exit_actor() -> NoReturn:
     """
     if _inside is None:
         raise TypeError(
-            "exit_actor() was called outside an actor: call it inside a method of an actor, or end an actor from outside "
+            "exit_actor() was called outside an actor: call it inside a method of an actor, or end an actor "
+            "from outside "
             "by handle.__ray_terminate__.remote()."
         )
     _inside.exit()

@@ -1,7 +1,7 @@
 """Class definitions: what a handle must know of a class, and how classes get to workers.
 
-A definition is content-addressed and signed: the pickled class, its name, and a table of its methods' signatures, so that a
-handle checks calls without having the class.
+A definition is content-addressed and signed: the pickled class, its name, and a table of its methods' signatures, so
+that a handle checks calls without having the class.
 """
 
 from __future__ import annotations
@@ -27,11 +27,21 @@ if TYPE_CHECKING:
 #: Attribute that `callboard.method` leaves on a function: its options.
 MARK: Final = "__callboard_method__"
 _FIELDS: Final = ("class_name", "table")
+_KINDS: Final = (
+    inspect.Parameter.POSITIONAL_ONLY,
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    inspect.Parameter.VAR_POSITIONAL,
+    inspect.Parameter.KEYWORD_ONLY,
+    inspect.Parameter.VAR_KEYWORD,
+)
 
 #: Methods that every actor has, beside its own.
 TERMINATE: Final = "__ray_terminate__"
 READY: Final = "__ray_ready__"
 CALL: Final = "__ray_call__"
+
+#: Method that a class may have, which runs when an actor of it ends without a crash.
+HOOK: Final = "__ray_shutdown__"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +66,9 @@ class MethodInfo:
         Raises:
             TypeError: They do not fit; the text is that of the call itself.
         """
-        if kwargs or not self.fits[0] <= len(args) <= self.fits[1]:
-            if self.signature is not None:
-                self.signature.bind(*args, **kwargs)
+        surely = not kwargs and self.fits[0] <= len(args) <= self.fits[1]
+        if not surely and self.signature is not None:
+            self.signature.bind(*args, **kwargs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +91,8 @@ def describe(cls: type) -> dict[str, Any]:
         if not callable(getattr(cls, name, None)) or isinstance(found, type) or hasattr(object, name):
             continue
         function = inspect.unwrap(getattr(cls, name))
-        asynchronous |= inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+        if name != HOOK:
+            asynchronous |= inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
         methods[name] = {"parameters": _parameters(cls, name, found), "options": _options(function)}
     methods["__init__"] = {"parameters": _parameters(cls, "__init__", cls.__init__), "options": {}}  # type: ignore[misc]
     return {"methods": methods, "asynchronous": asynchronous}
@@ -121,8 +132,8 @@ def _method(name: str, about: dict[str, Any]) -> MethodInfo:
     parameters = [
         inspect.Parameter(
             parameter,
-            inspect._ParameterKind(kind),
-            default=None if has_default else inspect.Parameter.empty,  # noqa: SLF001
+            _KINDS[kind],
+            default=None if has_default else inspect.Parameter.empty,
         )
         for parameter, kind, has_default in about["parameters"]
     ]

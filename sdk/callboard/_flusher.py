@@ -14,7 +14,7 @@ _WAIT: Final = 0.001
 
 
 class Flusher:
-    """Call ``flush`` a millisecond after `watch`, and each further one until it finds nothing; started when first needed.
+    """Call ``flush`` a millisecond after `watch`, and each further one until it finds nothing.
 
     Args:
         flush: Sends what waits; tells whether there was anything.

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class ActorHandle:
     """Stands for an actor: ``handle.method.remote(...)`` calls it.
 
-    The actor lives as long as there is a handle to it anywhere, unless it is detached. Handles are equal when they name the
-    same actor, and may be passed on in arguments, results and objects.
+    The actor lives as long as there is a handle to it anywhere, unless it is detached. Handles are equal when they
+    name the same actor, and may be passed on in arguments, results and objects.
     """
 
     __slots__ = ("__weakref__", "_hold", "_info", "_retries")
@@ -134,7 +134,8 @@ class ActorMethod:
     def __call__(self, *_args: Any, **_kwargs: Any) -> Any:
         name = self._method.name
         raise TypeError(
-            f"Actor methods cannot be called directly. Instead of running 'object.{name}()', try 'object.{name}.remote()'."
+            f"Actor methods cannot be called directly. Instead of running 'object.{name}()', try "
+            f"'object.{name}.remote()'."
         )
 
     def __repr__(self) -> str:

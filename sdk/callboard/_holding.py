@@ -1,7 +1,8 @@
 """What this process holds: one `Hold` per actor, however many handles there are to it.
 
-A handle, a bound method, a queued call each keep the `Hold` alive; when the last goes, the collector may be in any thread
-at any moment, so it only drops a note. A housekeeping thread reads the notes and releases what nobody has taken up again.
+A handle, a bound method, a queued call each keep the `Hold` alive; when the last goes, the collector may be in any
+thread at any moment, so it only drops a note. A housekeeping thread reads the notes and releases what nobody has
+taken up again.
 """
 
 from __future__ import annotations

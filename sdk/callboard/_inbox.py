@@ -1,6 +1,6 @@
-"""The inbox: where outcomes arrive. The thread that waits for one reads it itself, as a hop between threads costs as much
-as the trip to Redis.
+"""The inbox: where outcomes arrive.
 
+The thread that waits for one reads it itself, as a hop between threads costs as much as the trip to Redis.
 Of several waiting threads one leads: it reads and resolves for all; the others sleep until it has read something or
 stops leading. When only callbacks wait (awaited references, futures, calls with pending arguments), a background thread
 takes its place among the waiting.
@@ -30,8 +30,8 @@ _log = logging.getLogger(__name__)
 
 #: Milliseconds for which a read blocks in the server; below the wire's bound of silence.
 _BLOCK_MS: Final = 10_000
-#: Milliseconds in which most outcomes come. Only after them the other connection is looked at, because being woken by its
-#: acknowledgement first would cost as much as the whole wait.
+#: Milliseconds in which most outcomes come. Only after them the other connection is looked at, because being woken by
+#: its acknowledgement first would cost as much as the whole wait.
 _SHORT_MS: Final = 5
 #: Outcomes, and bytes of them, after which those read are deleted from the server.
 _TRIM_COUNT: Final = 256

@@ -87,7 +87,7 @@ class SupervisorProcess:
             )
         finally:
             os.close(tell)
-        with open(ready, "rb") as said:
+        with os.fdopen(ready, "rb") as said:
             if not select.select([said], [], [], _START)[0] or not said.readline():
                 process.kill()
                 process.wait()

@@ -62,7 +62,8 @@ def same_class(existing: ActorHandle, wanted: ClassInfo, options: ActorOptions) 
     found = existing._info  # noqa: SLF001
     if found.name != wanted.name:
         raise ValueError(
-            f"the actor named {options.name!r} is a {found.name}, not a {wanted.name}: get_if_exists would hand over an "
+            f"the actor named {options.name!r} is a {found.name}, not a {wanted.name}: get_if_exists would hand "
+            "over an "
             "actor of another class. Use another name or namespace."
         )
     return existing

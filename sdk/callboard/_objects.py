@@ -1,8 +1,8 @@
 """Objects: values that were put, results that are passed on, and references borrowed from other processes.
 
-Whoever made a reference owns it. The value stays in the owner's memory until a reference leaves the process; then the owner
-publishes it, at once or as soon as it is there. Who borrows a reference holds the published object, and reads it when it
-is asked for. It is deleted when nobody holds it, or when its owner is gone.
+Whoever made a reference owns it. The value stays in the owner's memory until a reference leaves the process; then the
+owner publishes it, at once or as soon as it is there. Who borrows a reference holds the published object, and reads
+it when it is asked for. It is deleted when nobody holds it, or when its owner is gone.
 """
 
 from __future__ import annotations
@@ -113,7 +113,8 @@ class Objects:
                 return
             if not found:
                 error: Exception = OwnerDiedError(
-                    f"the object {name} is gone: its owner {owner} has died or released it. Results live as long as the "
+                    f"the object {name} is gone: its owner {owner} has died or released it. Results live as "
+                    "long as the "
                     "process that made them; let a longer-lived process make it, or return the value itself."
                 )
                 result.resolve(STATUS_LOCAL, _serde.pack(error).body)

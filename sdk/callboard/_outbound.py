@@ -1,9 +1,9 @@
 """The way out: one connection on which a client sends everything that changes something, in order.
 
 Calls, lends and releases share it, so the server executes them in the order in which they were made; that order is what
-the handle protocol and the order of calls rest on. Nothing waits for its reply: replies are collected in passing. After a
-broken connection everything that was not acknowledged is sent again, in order; each command tolerates that (calls by the
-actor's ledger, scripts by being idempotent).
+the handle protocol and the order of calls rest on. Nothing waits for its reply: replies are collected in passing.
+After a broken connection everything that was not acknowledged is sent again, in order; each command tolerates that
+(calls by the actor's ledger, scripts by being idempotent).
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ class Outbound:
         _, acknowledged = self._unacknowledged.popleft()
         try:
             acknowledged(reply)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the next reply must not suffer from this one
             _log.exception("a reply of the broker could not be handled")
 
     def _send_again(self) -> None:

@@ -20,8 +20,8 @@ T_co = TypeVar("T_co", covariant=True)
 class ObjectRef(Generic[T_co]):
     """A reference to one value that exists, or will.
 
-    It is read by `callboard.get`, awaited, or passed to other calls: as an argument of its own it is replaced by its value,
-    inside another value it stays a reference. It is equal to other references to the same value.
+    It is read by `callboard.get`, awaited, or passed to other calls: as an argument of its own it is replaced by its
+    value, inside another value it stays a reference. It is equal to other references to the same value.
     """
 
     __slots__ = ("__weakref__", "_client", "_id", "_index", "_result")

@@ -1,8 +1,8 @@
 """Pickling and unpickling: the only module that unpickles anything, and only what has been verified.
 
 Plain data goes through the C pickler. Everything else goes through cloudpickle, which also takes functions and classes
-of ``__main__``. While a parcel is packed, handles and object references that turn up in it are collected, so that whoever
-sends it can lend what it carries.
+of ``__main__``. While a parcel is packed, handles and object references that turn up in it are collected, so that
+whoever sends it can lend what it carries.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 _PROTOCOL: Final = 5
 _SCALARS: Final = frozenset({int, str, bytes, float, bool, type(None)})
-#: What plain data carries.
-_NONE: Final[dict[str, Any]] = {}
+_CONTAINERS: Final = frozenset({tuple, list, dict})
 #: Elements up to which a container is looked through before the slower pickler is taken.
 _SMALL: Final = 32
 
@@ -71,7 +70,7 @@ def pack(value: object) -> Parcel:
         Exception: Whatever pickle or the value's own hooks raise when it cannot be pickled.
     """
     if _plain(value, 3):
-        return Parcel(pickle.dumps(value, _PROTOCOL), _NONE, _NONE)
+        return Parcel(pickle.dumps(value, _PROTOCOL), {}, {})
     parcel = Parcel(b"", {}, {})
     outer, _packing.parcel = _packing.parcel, parcel
     try:
@@ -89,7 +88,7 @@ def unpack(body: bytes) -> Any:
     Raises:
         Exception: Whatever unpickling raises: a module that is missing here, a hook that fails.
     """
-    return pickle.loads(body)
+    return pickle.loads(body)  # noqa: S301 - verified before, by everybody who calls this
 
 
 def _plain(value: Any, depth: int) -> bool:
@@ -97,21 +96,12 @@ def _plain(value: Any, depth: int) -> bool:
     kind = type(value)
     if kind in _SCALARS:
         return True
-    if not depth:
+    if not depth or kind not in _CONTAINERS or len(value) > _SMALL:
         return False
-    # Loops, not `all`: this runs for each call, and a generator costs more than what it looks at.
-    if kind is tuple or kind is list:
-        if len(value) > _SMALL:
+    if kind is dict and not _plain(tuple(value), 1):
+        return False
+    # A loop, not `all`: this runs for each call, and a generator costs more than what it looks at.
+    for item in value.values() if kind is dict else value:
+        if type(item) not in _SCALARS and not _plain(item, depth - 1):
             return False
-        for item in value:
-            if type(item) not in _SCALARS and not _plain(item, depth - 1):
-                return False
-        return True
-    if kind is dict:
-        if len(value) > _SMALL:
-            return False
-        for key, item in value.items():
-            if type(key) not in _SCALARS or not (type(item) in _SCALARS or _plain(item, depth - 1)):
-                return False
-        return True
-    return False
+    return True

@@ -58,7 +58,8 @@ def begin(make: Callable[[], Session]) -> Session:
     with _lock:
         if _session is not None:
             raise RuntimeError(
-                "init() was called although this process has joined a callboard already. Call shutdown() first, or pass "
+                "init() was called although this process has joined a callboard already. Call shutdown() first, "
+                "or pass "
                 "ignore_reinit_error=True."
             )
         _session = make()
@@ -67,7 +68,7 @@ def begin(make: Callable[[], Session]) -> Session:
 
 def end() -> Session | None:
     """Forget the session and return it; None when there is none."""
-    global _session  # noqa: PLW0603 - one per process, by nature
+    global _session
     with _lock:
         ended, _session = _session, None
         return ended

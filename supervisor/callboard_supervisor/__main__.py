@@ -33,7 +33,7 @@ from callboard_supervisor.daemon import Daemon
 @click.option("--preload", default="", help="Modules to import once for all workers, separated by commas.")
 @click.option("--tied", is_flag=True, hidden=True, help="End when standard input does.")
 @click.option("--notify-fd", type=int, default=None, hidden=True, help="Write a line there when ready.")
-def main(  # noqa: D417 - click explains the options
+def main(
     address: str,
     prefix: str,
     num_cpus: float | None,
@@ -63,7 +63,7 @@ def main(  # noqa: D417 - click explains the options
         wire.close()
         found = json.loads(resources)
         if not isinstance(found, dict):
-            raise ValueError(f"--resources takes a JSON object, not {resources!r}")
+            raise ValueError(f"--resources takes a JSON object, not {resources!r}")  # noqa: TRY004 - one handler below
         cpus = float(len(os.sched_getaffinity(0))) if num_cpus is None else num_cpus
         config = Config(
             broker=broker,

@@ -1,5 +1,6 @@
-"""Burying clients that are gone: their actors end, what they held is released, and their keys go, in an order that lets
-nothing of them come late.
+"""Burying clients that are gone.
+
+Their actors end, what they held is released, and their keys go, in an order that lets nothing of them come late.
 """
 
 from __future__ import annotations

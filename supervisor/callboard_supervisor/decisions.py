@@ -44,12 +44,13 @@ def death_of(record: ActorRecord, ended: Ended) -> DeathCause | None:
     cause: DeathCause | None
     if record.voided:
         cause = deaths.cause_of(record)
+    elif not (record.shutdown_started or record.sealed == SEALED_OWNER_DIED) and record.may_restart:
+        # Also when its hook took too long after a crash of the gentle kind, such as `sys.exit(1)`.
+        return None
     elif ended.timed_out:
         cause = deaths.graceful_timeout(ended.graceful_timeout)
     elif record.shutdown_started or record.sealed == SEALED_OWNER_DIED:
         cause = deaths.cause_of(record)
-    elif record.may_restart:
-        return None
     else:
         cause = deaths.worker_died(ended.words, used=record.num_restarts, allowed=record.max_restarts)
     return replace(cause, never_started=not record.ever_started)

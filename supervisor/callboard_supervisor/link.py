@@ -1,4 +1,4 @@
-"""The supervisor's connection for questions and changes. It comes back after it broke; what was under way is not repeated."""
+"""The supervisor's connection for questions and changes; it comes back after it broke."""
 
 from __future__ import annotations
 

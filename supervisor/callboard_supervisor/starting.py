@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from callboard_broker.deaths import DeathCause
     from callboard_broker.records import ActorRecord
     from callboard_supervisor.house import House
-    from callboard_supervisor.nursery import SpawnFailed, Spawned
+    from callboard_supervisor.nursery import Spawned, SpawnFailed
     from callboard_supervisor.residents import Resident
 
 _log = logging.getLogger(__name__)
@@ -149,7 +149,7 @@ class Starting:
             house.config.worker(resident.actor, token, number, page),
             logs / f"{class_name}-{resident.actor}.out",
             logs / f"{class_name}-{resident.actor}.err",
-            name=f"cb:{class_name}",
+            name=class_name,
         )
         self._requests[request] = (resident, time.monotonic())
 

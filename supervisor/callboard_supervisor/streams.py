@@ -1,4 +1,4 @@
-"""Reading what the supervisor is asked to do, without blocking its loop: a read is sent, and answered when it is readable."""
+"""Reading what the supervisor is asked to do, without blocking its loop."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class StreamReader:
             self._take(key, entry, told)
         except BrokerError as error:
             _log.warning("%s of %s waits for the next sweep: %s", text(entry), text(key), error)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the next entry must not suffer from this one
             _log.exception("%s of %s cannot be done", text(entry), text(key))
 
     def _again(self, error: BrokerError) -> None:

@@ -1,4 +1,4 @@
-"""Fixtures: one callboard for all tests of a run, one client and one namespace per test, and nothing left after each."""
+"""Fixtures: one callboard for all tests of a run, one client and namespace per test, and nothing left after each."""
 
 from collections.abc import Iterator
 from types import ModuleType

@@ -23,8 +23,6 @@ __all__ = ["Stage", "stage"]
 HEARTBEAT_TIMEOUT = 1.5
 
 
-
-
 @dataclass
 class Stage:
     """A server with a supervisor.

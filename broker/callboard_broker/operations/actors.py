@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def create(keys: Keyspace, client: str, record: ActorRecord, creation: Sequence[Argument]) -> Command:
-    """Create an actor; ``creation`` are the fields that `envelope.seal_fields` made. It is placed unless it is unready."""
+    """Create an actor, and have it placed unless it is unready; ``creation`` is what `envelope.seal_fields` made."""
     actor = record.actor_id
     return script("create").eval(
         [

@@ -1,4 +1,4 @@
-"""Operations on clients and nodes: registering, beating, leaving, being buried; and the class definitions they publish."""
+"""Operations on clients and nodes: registering, beating, leaving, burying; class definitions, objects, holdings."""
 
 from __future__ import annotations
 

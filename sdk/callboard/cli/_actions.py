@@ -16,7 +16,7 @@ from callboard.util._names import bearers
 from callboard.util._reading import reading
 from callboard_broker import deaths, ids
 from callboard_broker.broker import Broker
-from callboard_broker.clusterkey import _default_file, load_key, write_key_file
+from callboard_broker.clusterkey import default_key_file, load_key, write_key_file
 from callboard_broker.operations import actors
 from callboard_broker.records import ActorRecord, State
 from callboard_broker.wire import checked, items, text
@@ -106,7 +106,7 @@ def new(path: Path | None) -> None:
 
     Without PATH it is the file where programs of this user look: ~/.config/callboard/cluster.key (XDG_CONFIG_HOME).
     """
-    place = path or _default_file(os.environ)
+    place = path or default_key_file(os.environ)
     made = write_key_file(place)
     click.echo(f"wrote the cluster key {made.key_id} to {place}")
     if path is not None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from callboard.worker._mailbox import Mailbox
     from callboard.worker._settings import Settings
     from callboard_broker.deaths import DeathCause
-    from callboard_broker.envelope import Call, Signer
+    from callboard_broker.envelope import Call
     from callboard_broker.records import ActorRecord
     from callboard_broker.seen import Ledger
     from callboard_broker.wire import Argument, Reply
@@ -188,7 +188,7 @@ class Runner:
             return self.failed(call, _arguments_lost(error))
         try:
             value = self.method(call.method)(*args, **kwargs)
-        except (Exception, KeyboardInterrupt, GeneratorExit) as error:
+        except (Exception, KeyboardInterrupt, GeneratorExit) as error:  # noqa: BLE001 - its outcome is what it raised
             return self.failed(call, error)
         return self.returned(call, value)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from callboard import _context, _session
 from callboard._client import Client
+from callboard._definition import HOOK
 from callboard.worker._birth import read_creation
 from callboard.worker._calls import Desk, Runner, shown
 from callboard.worker._charges import charge_submitted_while_restarting
@@ -24,8 +25,8 @@ from callboard_broker.journal import Journal
 from callboard_broker.operations import actors
 from callboard_broker.page import Phase, StatusPage
 from callboard_broker.records import ActorRecord, ClientRecord
-from callboard_broker.seen import Ledger
 from callboard_broker.scripts import script
+from callboard_broker.seen import Ledger
 from callboard_broker.wire import integer, items, mapping, text
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class Life:
             os._exit(FENCED)
         except Lost as reason:
             self._page.leave_note(f"lost: {reason}")
-            _log.error("this worker gives up: %s", reason)  # noqa: TRY400 - the trace would tell nothing
+            _log.error("this worker gives up: %s", reason)
             os._exit(FORSAKEN)
 
     def ask_to_exit(self) -> None:
@@ -107,11 +108,17 @@ class Life:
             wire.close()
         raise ActorExit("exit_actor() was called")
 
+    def _is_leaving(self) -> bool:
+        """Tell whether the end was asked for, as a method may have swallowed what said so."""
+        return self._exit_asked or self._ending
+
     def _be_born(self) -> bool:
         self._page.enter(Phase.CONSTRUCTING)
         self._creation.prepare(self._settings)
         try:
             self._instance = self._creation.construct()
+            if self._ending:
+                raise Terminated
             if self._exit_asked:
                 raise ActorExit
         except (ActorExit, SystemExit) as leaving:
@@ -155,9 +162,7 @@ class Life:
         self._desk = Desk(settings, self._mailbox, self._record, Ledger(mapping(seen)), mapping(charged))
         self._desk.before_answer = self._flush_client
         runner = Runner(self._instance, self._record, self._lend)
-        # A method may swallow what would have ended it.
-        leaving = lambda: self._exit_asked or self._ending  # noqa: E731 - a function would be longer than its use
-        self._executor = SerialExecutor(self._mailbox, self._desk, runner, self._page, leaving)
+        self._executor = SerialExecutor(self._mailbox, self._desk, runner, self._page, self._is_leaving)
         if settings.incarnation > 1:
             charge_submitted_while_restarting(settings, self._mailbox, self._desk, (first, last))
         self._page.enter(Phase.READY)
@@ -240,15 +245,21 @@ class Life:
 
     def _run_hook(self) -> None:
         try:
-            hook = getattr(self._instance, HOOK, None)
-            if callable(hook) and inspect.iscoroutine(coroutine := hook()):
-                coroutine.close()
-                raise TypeError(f"{self._record.class_name}.{HOOK} is async and did not run: make it a plain method")
+            self._call_hook()
         except BaseException:  # noqa: BLE001 - not even exit_actor() in the hook changes the end
             _log.exception("Error during actor __ray_shutdown__ method")
         session = _session.end()
         if session is not None:
             session.client.close(goodbye=True)
+
+    def _call_hook(self) -> None:
+        hook = getattr(self._instance, HOOK, None)
+        if not callable(hook):
+            return
+        returned = hook()
+        if inspect.iscoroutine(returned):
+            returned.close()
+            raise TypeError(f"{self._record.class_name}.{HOOK} is async and did not run: make it a plain method")
 
     def _on_sigterm(self, _number: int, _frame: object) -> None:
         if not self._ending:

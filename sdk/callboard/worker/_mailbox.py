@@ -1,8 +1,8 @@
 """The worker's side of the mailbox: reading calls in order, sending outcomes, surviving broken connections.
 
-One connection serves both. Outcomes are collected and sent together; until then they stand in the journal, so that nothing
-finished is lost with the process. The last outcome of a batch travels in one packet with the next read. What has not been
-acknowledged is kept, and is sent again on a new connection or after the server forgot the script.
+One connection serves both. Outcomes are collected and sent together; until then they stand in the journal, so that
+nothing finished is lost with the process. The last outcome of a batch travels in one packet with the next read. What
+has not been acknowledged is kept, and is sent again on a new connection or after the server forgot the script.
 """
 
 from __future__ import annotations
@@ -227,7 +227,8 @@ class Mailbox:
             raise Fenced(str(reply))
         if not str(reply).startswith("NOSCRIPT"):
             raise Lost(f"an outcome was refused: {reply}")
-        # The server forgot the script, and refused what came after alike. A new connection loads it and sends all again.
+        # The server forgot the script, and refused what came after alike. A new connection loads it and sends all
+        # again.
         raise BrokerUnreachableError("the server's script cache was flushed")
 
     def _refused(self, error: str) -> None:

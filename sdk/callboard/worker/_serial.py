@@ -63,8 +63,8 @@ class SerialExecutor:
 
     def _run(self, call: Call, entry: bytes) -> bool:
         method = call.method
-        # What has finished must outlive this process before anything starts that may take it down, and must not wait for
-        # what is known to be slow.
+        # What has finished must outlive this process before anything starts that may take it down, and must not wait
+        # for what is known to be slow.
         self._mailbox.secure(at_once=method in self._slow)
         dash = entry.find(b"-")
         began = time.monotonic_ns()

@@ -1,4 +1,4 @@
-"""What this supervisor is asked to do: requests and outbox, which whoever reads them does, and commands to this node."""
+"""What this supervisor is asked to do: requests and outbox, which are anybody's, and commands to this node."""
 
 from __future__ import annotations
 
