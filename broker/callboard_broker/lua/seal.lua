@@ -11,8 +11,15 @@ if holder ~= '' then
   end
   redis.call('SREM', index, member)
 end
-local now = redis.call('HMGET', record, 'state', 'sealed', 'detached')
-if not now[1] or now[1] == 'DEAD' or now[2] ~= '' then
+local now = redis.call('HMGET', record, 'state', 'sealed', 'detached', 'voided')
+if not now[1] or now[1] == 'DEAD' then
+  return false
+end
+if now[2] ~= '' then
+  -- An end that waits for the calls before it may be under way; an owner's end does not wait.
+  if reason == 'owner_died' and now[4] ~= '1' then
+    redis.call('HSET', record, 'sealed', reason)
+  end
   return false
 end
 if force == '0' and (now[3] == '1' or redis.call('EXISTS', holders) == 1) then
