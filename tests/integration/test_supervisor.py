@@ -1,0 +1,134 @@
+"""The supervisor: several on one Redis, its death and its successor, its clean end."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+
+import psutil
+from tests.support.stage import HEARTBEAT_TIMEOUT, Stage
+from tests.support.waiting import wait_until
+
+import callboard
+from callboard._local import SupervisorProcess
+from callboard_broker.records import ActorRecord
+from callboard_broker.wire import integer, items, mapping
+
+
+class Worker:
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def pid(self) -> int:
+        self.calls += 1
+        return os.getpid()
+
+    def count(self) -> int:
+        return self.calls
+
+    def node(self) -> str:
+        return str(callboard.get_runtime_context().get_node_id())
+
+
+@contextlib.contextmanager
+def another_supervisor(stage: Stage, **options: str) -> Iterator[SupervisorProcess]:
+    """Run one more supervisor on the stage's Redis."""
+    chosen = {"heartbeat-timeout": str(HEARTBEAT_TIMEOUT), "log-dir": str(stage.log_dir), **options}
+    process = SupervisorProcess.start(stage.address, chosen, {})
+    try:
+        yield process
+    finally:
+        process.stop()
+
+
+def record(stage: Stage, actor: str) -> ActorRecord:
+    """Read an actor's record."""
+    return ActorRecord.decode(mapping(stage.wire.call("HGETALL", stage.broker.keys.actor(actor))))
+
+
+def nodes(stage: Stage) -> int:
+    """Count the nodes in the registry."""
+    return integer(stage.wire.call("SCARD", stage.broker.keys.nodes))
+
+
+def test_creations_are_spread_over_supervisors(ray: ModuleType, on_stage: Stage) -> None:
+    """Two supervisors on one Redis both get actors."""
+    with another_supervisor(on_stage):
+        workers = [ray.remote(Worker).remote() for _ in range(20)]
+        assert len(set(ray.get([worker.node.remote() for worker in workers], timeout=20))) == 2
+        del workers
+        wait_until(lambda: not items(on_stage.wire.call("SMEMBERS", on_stage.broker.keys.actors)), what="actors to go")
+
+
+def test_custom_resources_decide_where_an_actor_runs(ray: ModuleType, on_stage: Stage) -> None:
+    """An actor waits, and says why, until a node has what it needs."""
+    stuck = ray.remote(resources={"gpu": 1})(Worker).remote()
+    ref = stuck.node.remote()
+    actor = stuck._actor_id
+    wait_until(lambda: "gpu=1" in record(on_stage, actor).pending_reason, what="a reason")
+    with another_supervisor(on_stage, resources='{"gpu": 1}'):
+        assert ray.get(ref, timeout=20)
+        del stuck, ref
+        wait_until(lambda: not items(on_stage.wire.call("SMEMBERS", on_stage.broker.keys.actors)), what="actors to go")
+
+
+def test_workers_outlive_their_supervisor_and_are_adopted(ray: ModuleType, on_stage: Stage) -> None:
+    """SIGKILL of a supervisor costs no restart: the next one on the host takes its workers over, state and all."""
+    with another_supervisor(on_stage, resources='{"here": 1}') as first:
+        worker = ray.remote(resources={"here": 1}, max_restarts=1)(Worker).remote()
+        pid = ray.get(worker.pid.remote(), timeout=10)
+        os.kill(first.pid, signal.SIGKILL)
+        assert ray.get(worker.pid.remote(), timeout=10) == pid
+        old = record(on_stage, worker._actor_id).node
+        wait_until(lambda: record(on_stage, worker._actor_id).node != old, what="another node to take over")
+        assert ray.get([worker.pid.remote(), worker.count.remote()], timeout=10) == [pid, 3]
+        assert record(on_stage, worker._actor_id).num_restarts == 0
+        os.kill(pid, signal.SIGKILL)
+        assert ray.get(worker.count.remote(), timeout=10) == 0
+        assert record(on_stage, worker._actor_id).num_restarts == 1
+
+
+def test_a_supervisor_that_died_leaves_no_dead_actor_behind(ray: ModuleType, on_stage: Stage) -> None:
+    """A worker that dies while nobody supervises it is found dead by the next supervisor."""
+    with another_supervisor(on_stage, resources='{"there": 1}') as first:
+        worker = ray.remote(resources={"there": 1}, max_restarts=0)(Worker).remote()
+        pid = ray.get(worker.pid.remote(), timeout=10)
+        psutil.Process(first.pid).suspend()
+        os.kill(pid, signal.SIGKILL)
+        ref = worker.pid.remote()
+        os.kill(first.pid, signal.SIGKILL)
+        with contextlib.suppress(ray.exceptions.ActorDiedError):
+            ray.get(ref, timeout=20)
+            raise AssertionError("the call should have died with the actor")
+
+
+def test_sigterm_ends_a_node_and_leaves_nothing(on_stage: Stage) -> None:
+    """Workers leave, the node leaves the registry, the exit code is 0."""
+    before = nodes(on_stage)
+    environ = {**os.environ, "CALLBOARD_ADDRESS": on_stage.address}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "callboard_supervisor", "--log-dir", str(on_stage.log_dir)], env=environ
+    )
+    wait_until(lambda: nodes(on_stage) == before + 1, what="the node to register")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) == 0
+    assert nodes(on_stage) == before
+
+
+def test_an_actor_that_may_be_restarted_moves_when_its_node_closes(ray: ModuleType, on_stage: Stage) -> None:
+    """The restart is spent on another node; its name and its callers stay."""
+    with another_supervisor(on_stage, resources='{"CPU": 0, "first": 1}') as first:
+        worker = ray.remote(max_restarts=1, max_task_retries=1, resources={"first": 1})(Worker).remote()
+        pid = ray.get(worker.pid.remote(), timeout=10)
+        with another_supervisor(on_stage, resources='{"first": 1}'):
+            os.kill(first.pid, signal.SIGTERM)
+            ref = worker.pid.remote()
+            assert ray.get(ref, timeout=20) != pid
+            assert record(on_stage, worker._actor_id).num_restarts == 1
+            del worker, ref
+            wait_until(
+                lambda: not items(on_stage.wire.call("SMEMBERS", on_stage.broker.keys.actors)), what="actors to go"
+            )

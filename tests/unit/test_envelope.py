@@ -1,0 +1,123 @@
+"""Envelopes: what is signed is what is read, and nothing else is."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callboard_broker import envelope
+from callboard_broker.clusterkey import ClusterKey
+from callboard_broker.envelope import CallWriter, Outcome, Signer
+from callboard_broker.errors import EnvelopeError, ForgedEntryError, MalformedEntryError, StaleEntryError
+from callboard_broker.wire import pack
+
+KEY = ClusterKey(bytes(range(32)))
+NOW = 1_760_000_000_000
+ENTRY = b"%d-0" % NOW
+
+bodies = st.binary(max_size=64) | st.binary(min_size=envelope.LARGE - 1, max_size=envelope.LARGE + 1)
+
+
+def signer(kind: str = "call", target: str = "actor") -> Signer:
+    """Make the signer of the tests' key."""
+    return Signer(KEY, kind, "cb", target)
+
+
+def a_call(body: bytes = b"body", seq: int = 7) -> list[bytes]:
+    """Make the fields of a signed call."""
+    return list(envelope.call_fields(signer(), b"1.kid", b"me/1", seq, b"add", -1, NOW, b"", body))
+
+
+@given(body=bodies, method=st.text(min_size=1, max_size=20), seq=st.integers(0, 2**60), retries=st.integers(-1, 2**60))
+def test_a_call_comes_back_as_it_was_signed(body: bytes, method: str, seq: int, retries: int) -> None:
+    """Whatever is in a call, whoever reads it finds that."""
+    fields = envelope.call_fields(signer(), b"1.kid", b"me/1", seq, method.encode(), retries, NOW, b"{}", body)
+    call = envelope.open_call(signer(), ENTRY, list(fields))
+    assert (call.id, call.caller, call.seq, call.method, call.retries, call.opts, call.body) == (
+        b"me/1", "me", seq, method, retries, b"{}", body,
+    )  # fmt: skip
+
+
+@given(body=bodies, method=st.binary(min_size=1, max_size=20), percent=st.sampled_from([b"cb:%d:box", b"box"]))
+def test_the_fast_writer_writes_the_same_entry(body: bytes, method: bytes, percent: bytes) -> None:
+    """A plain call is the same whichever way it is written."""
+    written = CallWriter(signer(), b"1.k%d", percent).write(b"me/1", 3, method, 0, NOW, body)
+    fields = envelope.call_fields(signer(), b"1.k%d", b"me/1", 3, method, 0, NOW, b"", body)
+    assert written == pack(("XADD", percent, "NOMKSTREAM", "*", *fields))
+
+
+@given(data=st.data())
+def test_a_changed_call_is_refused(data: st.DataObject) -> None:
+    """Whatever byte of whatever field is changed, the MAC does not fit any more."""
+    fields = a_call()
+    place = data.draw(st.sampled_from(range(1, len(fields), 2)))
+    other = data.draw(st.binary(max_size=40).filter(lambda value: value != fields[place]))
+    changed = [*fields[:place], other, *fields[place + 1 :]]
+    with pytest.raises(EnvelopeError):
+        envelope.open_call(signer(), ENTRY, changed)
+
+
+@given(fields=st.lists(st.binary(max_size=20), max_size=24))
+def test_what_is_no_call_is_refused(fields: list[bytes]) -> None:
+    """Fields of other names, number or order are refused by name."""
+    with pytest.raises(MalformedEntryError):
+        envelope.open_call(signer(), ENTRY, fields)
+
+
+@given(moved=st.integers(1, 10))
+def test_fields_cannot_be_moved_into_each_other(moved: int) -> None:
+    """The same bytes cut at another place are another call."""
+    mac = signer().sign([b"abcdefghij", b"klm"], b"")
+    assert not signer().verify([b"abcdefghij"[:-moved], b"abcdefghij"[-moved:] + b"klm"], b"", mac)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Signer(KEY, "outcome", "cb", "actor"),
+        Signer(KEY, "call", "other", "actor"),
+        Signer(KEY, "call", "cb", "another"),
+        Signer(ClusterKey(bytes(32)), "call", "cb", "actor"),
+    ],
+    ids=["kind", "prefix", "target", "key"],
+)
+def test_a_call_is_only_for_whom_it_was_signed(other: Signer) -> None:
+    """Another kind, callboard, actor or key refuses it."""
+    with pytest.raises(ForgedEntryError):
+        envelope.open_call(other, ENTRY, a_call())
+
+
+def test_an_old_call_is_a_replay() -> None:
+    """What was signed over an hour before it was posted is refused."""
+    late = b"%d-0" % (NOW + envelope.STALE_MS + 1)
+    with pytest.raises(StaleEntryError):
+        envelope.open_call(signer(), late, a_call())
+
+
+@given(body=bodies, status=st.sampled_from([b"ok", b"error", b"died"]), tokens=st.sampled_from([b"", b"a:x o:y"]))
+def test_an_outcome_comes_back_as_it_was_signed(body: bytes, status: bytes, tokens: bytes) -> None:
+    """And one whose status was changed does not come back at all."""
+    mine = signer("outcome", "me")
+    outcome = Outcome(b"me/1", status, tokens, body)
+    fields = [
+        b"id", b"me/1", b"status", status, b"tokens", tokens, b"mac", envelope.sign_outcome(mine, outcome),
+        b"body", body,
+    ]  # fmt: skip
+    assert envelope.open_outcome(mine, ENTRY, fields) == outcome
+    fields[3] = b"other"
+    with pytest.raises(ForgedEntryError):
+        envelope.open_outcome(mine, ENTRY, fields)
+
+
+@given(values=st.lists(st.binary(max_size=10), min_size=2, max_size=2), body=bodies)
+def test_a_signed_hash_comes_back(values: list[bytes], body: bytes) -> None:
+    """And refuses to, without one of its fields."""
+    names = ("first", "second")
+    flat = envelope.seal_fields(signer("class"), names, values, body)
+    stored = {
+        str(name): value if isinstance(value, bytes) else value.encode()
+        for name, value in zip(flat[::2], flat[1::2], strict=True)
+    }
+    assert envelope.open_fields(signer("class"), names, stored, "it") == body
+    del stored["second"]
+    with pytest.raises(MalformedEntryError):
+        envelope.open_fields(signer("class"), names, stored, "it")
