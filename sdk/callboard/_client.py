@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections import deque
@@ -21,6 +22,7 @@ from callboard._result import Result
 from callboard._verdict import Verdicts
 from callboard_broker.deaths import SEALED_TERMINATE, STATUS_OK
 from callboard_broker.envelope import call_fields
+from callboard_broker.errors import BrokerUnreachableError
 from callboard_broker.operations import actors, calls, clients
 from callboard_broker.wire import Reply, ReplyError, checked, pack
 
@@ -91,12 +93,13 @@ class Client:
         self.graceful_ms = 0
         self.asker = broker.connect(f"ask:{self.id}")
         checked(self.asker.call(*clients.register(self.keys, identity)))
-        self.outbound = Outbound(lambda: broker.connect(f"out:{self.id}", patience=PATIENCE))
+        self.closed = False
+        self.outbound = Outbound(lambda: self._connect("out"))
         self.housekeeper = Housekeeper(self._beat, beat_interval)
         self.holdings = Holdings(self)
         self.inbox = Inbox(
             self.keys.inbox(self.id),
-            self._connect_inbox,
+            lambda: self._connect("in"),
             self.outbound,
             broker.signer("outcome", self.id),
             self.deliver,
@@ -104,7 +107,7 @@ class Client:
         self.reader = BackgroundReader(self.inbox)
         self.verdicts = Verdicts(self)
         self.objects = Objects(self)
-        self.closed = False
+        self._confirming = False
         self.housekeeper.start()
 
     def now_ms(self) -> int:
@@ -120,7 +123,7 @@ class Client:
         """
         with self.outbound.lock:
             if self.asker.broken:
-                self.asker = self.broker.connect(f"ask:{self.id}", patience=PATIENCE)
+                self.asker = self._connect("ask")
             return self.asker.call(*command)
 
     def call(
@@ -154,6 +157,12 @@ class Client:
     def terminate(self, hold: Hold) -> tuple[str, Result]:
         """Call ``__ray_terminate__``: the actor ends after the calls before it, and takes none after it."""
         return self.call(hold, TERMINATE_METHOD, ((), {}), retries=0, opts=b"")
+
+    def confirm_soon(self) -> None:
+        """Read acknowledgements soon although nobody may be waiting: until then they keep what messages carry."""
+        if not self._confirming:
+            self._confirming = True
+            self.housekeeper.note(self._confirm)
 
     def expect(self, ref: ObjectRef[Any], callback: Callable[[], None]) -> None:
         """Have a callback run when a reference has its value, even if no thread waits for it."""
@@ -215,9 +224,10 @@ class Client:
         self.closed = True
         self.housekeeper.stop()
         if goodbye:
-            self.outbound.post(clients.say_goodbye(self.keys, self.id), _ignore)
-            self.outbound.post(clients.request_burial(self.keys, self.id), _ignore)
-            self.outbound.flush()
+            with contextlib.suppress(BrokerUnreachableError):
+                self.outbound.post(clients.say_goodbye(self.keys, self.id), _ignore)
+                self.outbound.post(clients.request_burial(self.keys, self.id), _ignore)
+                self.outbound.flush()
         self.inbox.close()
         self.reader.stop()
         self.outbound.close()
@@ -284,12 +294,17 @@ class Client:
         self.outbound.clean_up()
         self.inbox.wake()
 
+    def _confirm(self) -> None:
+        self._confirming = False
+        self.outbound.flush()
+
     def _beat(self) -> None:
         reply = self.ask(*clients.beat_client(self.keys, self.id))
         assert reply is not None
 
-    def _connect_inbox(self) -> Wire:
-        return self.broker.connect(f"in:{self.id}", patience=PATIENCE)
+    def _connect(self, role: str) -> Wire:
+        # Nobody should wait long for a server that is gone when all that is left to do is to say goodbye.
+        return self.broker.connect(f"{role}:{self.id}", patience=0.0 if self.closed else PATIENCE)
 
     def resolved(self, parcel: Parcel) -> Result:
         """Return a result that is there already: a value that was put."""

@@ -81,6 +81,8 @@ class Holdings:
             operation = clients.hold_actor if kind == "a" else clients.hold_object
             member = _lent(target, token, recipient)
             self._client.outbound.post(operation(self._client.keys, self._client.id, thing, token, member), _ignore)
+        if targets:
+            self._client.confirm_soon()
 
     def handed_over(self, targets: list[str], token: str, recipient: str) -> None:
         """Note that the message has arrived: its recipient answers for the tokens from now on."""

@@ -96,7 +96,7 @@ class Inbox:
             if self._leading.acquire(blocking=False):
                 try:
                     if not ready():
-                        self._read(remaining)
+                        self._read(ready, remaining)
                 finally:
                     self._leading.release()
                     self._pass_on()
@@ -138,12 +138,12 @@ class Inbox:
     def _read_what_is_there(self) -> None:
         if self._leading.acquire(blocking=False):
             try:
-                self._read(0.0)
+                self._read(lambda: True, 0.0)
             finally:
                 self._leading.release()
                 self._pass_on()
 
-    def _read(self, remaining: float) -> None:
+    def _read(self, ready: Callable[[], bool], remaining: float) -> None:
         self._outbound.push()
         try:
             wire = self._wire
@@ -152,7 +152,7 @@ class Inbox:
                 self._asked = True
             if not wire.readable(min(_SHORT_MS, int(remaining * 1000) + 1)):
                 self._outbound.collect()
-                if not self._patiently(remaining):
+                if not self._patiently(ready, remaining):
                     return
             reply = checked(wire.receive())
         except BrokerUnreachableError:
@@ -163,8 +163,8 @@ class Inbox:
         self._asked = False
         self._take(stream_entries(reply))
 
-    def _patiently(self, remaining: float) -> bool:
-        """Wait on both connections; tell whether the inbox has something."""
+    def _patiently(self, ready: Callable[[], bool], remaining: float) -> bool:
+        """Wait on both connections and for the bell; tell whether the inbox has something."""
         if remaining <= 0:
             return self._wire.readable()
         poll = select.poll()
@@ -174,13 +174,16 @@ class Inbox:
         poll.register(self._bell, select.POLLIN)
         self._listening = True
         try:
+            # Whoever resolves something rings if we listen; so either it rang, or what it resolved is seen here.
+            if ready():
+                return False
             # A second at most, so that a connection that was replaced meanwhile is not waited on for long.
-            ready = {fd for fd, _ in poll.poll(min(remaining, 1.0) * 1000)}
+            heard = {fd for fd, _ in poll.poll(min(remaining, 1.0) * 1000)}
         finally:
             self._listening = False
-        if self._bell in ready:
+        if self._bell in heard:
             os.read(self._bell, 4096)
-        return self._wire.fileno() in ready
+        return self._wire.fileno() in heard
 
     def _take(self, entries: list[tuple[bytes, list[Reply] | None]]) -> None:
         for entry, flat in entries:

@@ -144,6 +144,7 @@ class Objects:
                 clients.publish_object(client.keys, client.id, name, (*fields, "state", "READY", "owner", client.id)),
                 told,
             )
+        client.confirm_soon()
 
     def _content(self, ref: ObjectRef[Any]) -> tuple[bytes, bytes, list[str]]:
         result = ref._result  # noqa: SLF001

@@ -106,8 +106,11 @@ class Endings:
         note = page.note if page else ""
         started = page.started_entries() if page else _NOTHING_STARTED
         self._settling.send_journal(resident.left_unsent(house.node))
-        self._burial.bury(ids.worker_client_id(resident.actor, resident.token), note or exit_.describe())
         record = house.link.actor(resident.actor)
+        voided = record is not None and record.voided
+        # Of a process that was killed on purpose the purpose tells more than how it took it.
+        words = deaths.cause_of(record).message if record is not None and voided else note or exit_.describe()
+        self._burial.bury(ids.worker_client_id(resident.actor, resident.token), words)
         if record is None or record.state == State.DEAD:
             self._dismiss(resident)
             return

@@ -108,6 +108,7 @@ def _start_client(address: str, share: int) -> subprocess.Popen[str]:
     key = _session.client().broker.key.secret.hex()
     return subprocess.Popen(  # noqa: S603 - our own interpreter and module
         [sys.executable, "-m", "callboard.demo.feeder", address, str(share), str(_CLIENTS)],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "CALLBOARD_KEY": key},
         text=True,
@@ -129,8 +130,10 @@ def _rest(others: Sequence[subprocess.Popen[str]]) -> None:
 
 
 def _last_word(other: subprocess.Popen[str]) -> str:
-    said, _ = other.communicate()
-    if other.returncode:
+    # Not communicate(), which would close the standard input that it ends with.
+    assert other.stdout is not None
+    said = other.stdout.read()
+    if other.wait():
         raise RuntimeError(f"a client of the demo ended with exit code {other.returncode}")
     return said.strip()
 

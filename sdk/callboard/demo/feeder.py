@@ -3,12 +3,14 @@
     python -m callboard.demo.feeder ADDRESS SHARE CLIENTS
 
 It joins the callboard at ADDRESS by itself and takes the files whose number modulo CLIENTS is SHARE. At the end it
-prints the number of calls that it made.
+prints the number of calls that it made. It ends at once when its standard input does.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from typing import TYPE_CHECKING, Final
 
 import callboard
@@ -70,13 +72,19 @@ class Feeder:
 def main(arguments: Sequence[str]) -> None:
     """Be one of the further clients."""
     address, share, clients = arguments
-    # Should the demo's driver die, its indexers die with it, and the next result raises.
+    threading.Thread(target=_end_with_driver, daemon=True).start()
     with callboard.init(address, namespace=NAMESPACE):
         catalogue = callboard.get_actor(CATALOGUE)
         feeder = Feeder(catalogue, callboard.get(catalogue.pool.remote()), int(share), int(clients))
         while feeder.busy:
             feeder.step(10.0)
     sys.stdout.write(f"{feeder.calls}\n")
+
+
+def _end_with_driver() -> None:
+    # The driver never writes; the kernel closes its end of the pipe however it ends.
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
+from callboard_broker.errors import BrokerError
 from callboard_broker.records import ActorRecord, ClientRecord, State
 from callboard_broker.wire import mapping
 from callboard_supervisor.process import Process
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
     from callboard_supervisor.burial import Burial
     from callboard_supervisor.house import House
     from callboard_supervisor.liveness import Observer
+
+_log = logging.getLogger(__name__)
 
 
 class ClientWatch:
@@ -96,7 +100,10 @@ class ClientWatch:
 
     def _process_ended(self, client: str) -> None:
         self._forget(client)
-        self._burial.bury(client, "its process died")
+        try:
+            self._burial.bury(client, "its process died")
+        except BrokerError as error:
+            _log.warning("client %s is buried at the next sweep: %s", client, error)
 
     def _forget(self, client: str) -> None:
         process = self._processes.pop(client, None)
