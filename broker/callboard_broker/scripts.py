@@ -83,6 +83,12 @@ def names() -> list[str]:
     return sorted(entry.name.removesuffix(".lua") for entry in folder.iterdir() if entry.name.endswith(".lua"))
 
 
+def load_all() -> None:
+    """Read all scripts now, so that processes forked from this one need not."""
+    for name in names():
+        script(name)
+
+
 def _bindings(table: str, names: tuple[str, ...]) -> str:
     bound = []
     for index, name in enumerate(names, start=1):

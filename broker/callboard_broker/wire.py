@@ -68,6 +68,8 @@ class Wire:
                 address,
                 protocol=2,
                 client_name=name or None,
+                # Looking up redis-py's version to tell the server takes 20 ms, most of a worker's start.
+                driver_info=None,
                 socket_connect_timeout=timeout,
                 socket_timeout=timeout,
             )

@@ -31,7 +31,7 @@ def main(config: dict[str, object]) -> None:
 def _exit(code: int) -> NoReturn:
     """End as the interpreter does, but for taking itself apart: that would copy every page shared with the siblings."""
     threading._shutdown()  # type: ignore[attr-defined] # noqa: SLF001 - waits for the user's own threads
-    atexit._run_exitfuncs()
+    atexit._run_exitfuncs()  # noqa: SLF001 - there is no public name
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
