@@ -133,6 +133,13 @@ def check_order(notes: Notes, callers: set[str], number: int) -> int:
     return repeated
 
 
+def _crash_while_busy(actor: Any, notes: Notes, crashes: int, calls_between: int) -> None:
+    for crash in range(1, crashes + 1):
+        wait_until(lambda crash=crash: len(notes.lines()) > crash * calls_between, what="progress", timeout=30)  # type: ignore[misc]
+        os.kill(notes.pid, signal.SIGKILL)
+        wait_until(lambda crash=crash: state(actor).num_restarts == crash, what="the restart")  # type: ignore[misc]
+
+
 def test_r5_order_over_crashes_for_several_callers(ray: ModuleType, on_stage: Stage, notes: Notes) -> None:
     """Threads and another driver call in bursts while the process is killed again and again: nothing lost or overtaken.
 
@@ -142,26 +149,20 @@ def test_r5_order_over_crashes_for_several_callers(ray: ModuleType, on_stage: St
     actor = ray.remote(Recorder).options(max_restarts=-1, max_task_retries=-1, name="recorder").remote(str(notes.path))
     ray.get(actor.__ray_ready__.remote(), timeout=BOUND)
     namespace = ray.get_runtime_context().namespace
-    other = subprocess.Popen(
-        [sys.executable, crowd.__file__, on_stage.address, namespace, "recorder", "other driver", str(number)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    command = [sys.executable, crowd.__file__, on_stage.address, namespace, "recorder", "other driver", str(number)]
     found: dict[str, list[str]] = {}
 
     def call(caller: str) -> None:
         found[caller] = crowd.call_in_order(actor, caller, number)
 
     threads = [threading.Thread(target=call, args=(f"thread {index}",)) for index in range(3)]
-    for thread in threads:
-        thread.start()
-    for crash in range(1, crashes + 1):
-        wait_until(lambda crash=crash: len(notes.lines()) > crash * number // 4, what="progress", timeout=30)  # type: ignore[misc]
-        os.kill(notes.pid, signal.SIGKILL)
-        wait_until(lambda crash=crash: state(actor).num_restarts == crash, what="the restart")  # type: ignore[misc]
-    for thread in threads:
-        thread.join()
-    told, _ = other.communicate(timeout=LONGER)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        for thread in threads:
+            thread.start()
+        _crash_while_busy(actor, notes, crashes, number // 4)
+        for thread in threads:
+            thread.join()
+        told, _ = other.communicate(timeout=LONGER)
     found["other driver"] = told.splitlines()
     expected = [str(index) for index in range(number)]
     assert found == dict.fromkeys([f"thread {index}" for index in range(3)] + ["other driver"], expected)
