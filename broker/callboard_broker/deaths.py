@@ -121,13 +121,30 @@ def worker_died(exit_words: str, *, used: int, allowed: int) -> DeathCause:
         used: Restarts used.
         allowed: ``max_restarts``.
     """
-    spent = f" Restarts are used up: {used} of {allowed}." if allowed else " max_restarts=0: no restart is allowed."
     return DeathCause(
         Reason.WORKER_DIED,
         "The actor is dead because its worker process has died. Worker exit type: SYSTEM_ERROR "
-        f"Worker exit detail: Worker exits unexpectedly with {exit_words}.{spent}",
+        f"Worker exit detail: Worker exits unexpectedly with {exit_words}. {_spent(used, allowed)}",
         ExitType.SYSTEM_ERROR,
     )
+
+
+def node_died(node: str, *, used: int, allowed: int) -> DeathCause:
+    """Return the cause of an actor whose node is lost and that may not be restarted.
+
+    Args:
+        node: Its node.
+        used: Restarts used.
+        allowed: ``max_restarts``.
+    """
+    return DeathCause(
+        Reason.NODE_DIED,
+        f"The actor is dead because its node has died: node {node} has shown no heartbeat. {_spent(used, allowed)}",
+    )
+
+
+def _spent(used: int, allowed: int) -> str:
+    return f"Restarts are used up: {used} of {allowed}." if allowed else "max_restarts=0: no restart is allowed."
 
 
 def owner_died(owner: str, how: str) -> DeathCause:

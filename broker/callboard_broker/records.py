@@ -65,6 +65,7 @@ class ActorRecord(_Stored):
     Attributes:
         actor_id: 32 hexadecimal characters.
         owner: Client that created it; it dies with that client unless it is detached.
+        host: Identity of the host of its process; pid and start time mean something only there.
         incarnation: Number of the process that is or was the actor, from 1; 0 before the first.
         token: Random half of the incarnation; what a commit must show.
         group: Consumer group of the current connection of the current incarnation.
@@ -74,7 +75,7 @@ class ActorRecord(_Stored):
         started: Whether the constructor of the current incarnation has completed.
         predecessor: Actor whose process must be gone before this one starts, as it bore the same name.
         graceful_ms: Milliseconds that the graceful end may take; 0: as the supervisor says.
-        retries_charged_from: Entry id at the moment when the current incarnation began.
+        last_id: Last entry id when the current incarnation began; what came later was submitted while it was starting.
         created_at: Seconds of the server's clock.
     """
 
@@ -86,6 +87,7 @@ class ActorRecord(_Stored):
     owner: str = ""
     job_id: str = ""
     node: str = ""
+    host: str = ""
     pid: int = 0
     start_time: int = 0
     incarnation: int = 0

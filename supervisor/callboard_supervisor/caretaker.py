@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from callboard_broker.operations import actors
 from callboard_broker.records import State
+from callboard_supervisor import decisions
 from callboard_supervisor.burial import Burial
-from callboard_supervisor.decisions import need_not_start
 from callboard_supervisor.ending import Endings
 from callboard_supervisor.nursery import Exited, NurseryDied, Spawned, SpawnFailed
 from callboard_supervisor.process import Exit, Process
@@ -54,6 +54,8 @@ class Caretaker:
         elif self.endings.graceful(record):
             self.endings.tell_to_end(resident)
             self.endings.drain_now(record)
+        elif record.state != State.ALIVE:
+            self._look_at_unborn(record, resident)
 
     def hear(self) -> None:
         """Take what the fork server has to tell."""
@@ -103,18 +105,21 @@ class Caretaker:
         if not record.node:
             self.starting.place(record.actor_id)
         elif record.node == house.node:
-            self.adopt(record, Process.adopt(record.pid, record.start_time) if record.pid else None)
+            here = record.host == house.config.host and record.pid
+            self.adopt(record, Process.adopt(record.pid, record.start_time) if here else None)
         else:
             signer = house.link.broker.signer("command", record.node)
             house.link.call(*actors.command_node(house.keys, record.node, signer, "look", record.actor_id))
 
     def _look_at_unborn(self, record: ActorRecord, resident: Resident) -> None:
-        cause = need_not_start(record, self.starting.left(record))
+        cause = decisions.need_not_start(record, self.starting.left(record))
         if cause is None:
             return
-        if self.starting.forking(resident):
-            # The process may run already: it is killed as soon as it is known, and the actor is DEAD when it is gone.
+        if resident.process is not None or self.starting.forking(resident):
+            # It is killed, or will be as soon as it is known, and the actor is DEAD when it is gone.
             self.endings.void(record, cause)
+            if resident.process is not None:
+                resident.process.kill_group()
             return
         # The fork waits for its delay and never comes.
         self._house.residents.dismiss(resident.actor)
@@ -145,7 +150,7 @@ class Caretaker:
 
     def _restart(self, record: ActorRecord, delay: float) -> None:
         house = self._house
-        if house.closing:
+        if house.closing or not decisions.fits(record.required, house.residents.total):
             self._hand_over(record)
         elif not self.starting.begin(record, State.RESTARTING, restarts=1, delay=delay):
             self.look(record.actor_id)

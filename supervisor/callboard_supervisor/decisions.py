@@ -32,11 +32,13 @@ class Ended:
         words: Exit code or signal, in words; the process's own last words where it left any.
         timed_out: Killed because its graceful end took too long.
         graceful_timeout: Seconds that it had.
+        node_lost: Nobody knows how it ended: its node is gone.
     """
 
     words: str
     timed_out: bool = False
     graceful_timeout: float = 0.0
+    node_lost: bool = False
 
 
 def death_of(record: ActorRecord, ended: Ended) -> DeathCause | None:
@@ -51,6 +53,8 @@ def death_of(record: ActorRecord, ended: Ended) -> DeathCause | None:
         cause = deaths.graceful_timeout(ended.graceful_timeout)
     elif record.shutdown_started or record.sealed == SEALED_OWNER_DIED:
         cause = deaths.cause_of(record)
+    elif ended.node_lost:
+        cause = deaths.node_died(record.node, used=record.num_restarts, allowed=record.max_restarts)
     else:
         cause = deaths.worker_died(ended.words, used=record.num_restarts, allowed=record.max_restarts)
     return replace(cause, never_started=not record.ever_started)

@@ -114,7 +114,10 @@ class Endings:
         if record is None or record.state == State.DEAD:
             self._dismiss(resident)
             return
-        ended = Ended(note or exit_.describe(), resident.timed_out, resident.graceful_timeout)
+        lost = bool(record.host) and record.host != house.config.host
+        if lost:
+            started = self._settling.delivered(record)
+        ended = Ended(note or exit_.describe(), resident.timed_out, resident.graceful_timeout, lost)
         cause = decisions.death_of(record, ended)
         if cause is None:
             self._settling.charge_started(record, started)

@@ -10,15 +10,15 @@ from callboard_broker.deaths import STATUS_DIED, STATUS_UNAVAILABLE
 from callboard_broker.envelope import Outcome, open_call, sign_outcome
 from callboard_broker.errors import EnvelopeError
 from callboard_broker.operations import calls
+from callboard_broker.page import Started
 from callboard_broker.scripts import script
 from callboard_broker.seen import Ledger
-from callboard_broker.wire import entries, mapping
+from callboard_broker.wire import entries, items, mapping, text
 from callboard_supervisor import decisions
 
 if TYPE_CHECKING:
     from callboard_broker.deaths import DeathCause
     from callboard_broker.envelope import Call
-    from callboard_broker.page import Started
     from callboard_broker.records import ActorRecord
     from callboard_broker.wire import Reply
     from callboard_supervisor.link import Link
@@ -63,6 +63,17 @@ class Settling:
         if commands:
             self._link.call(*script("commit").load())
             self._link.send_packed(commands)
+
+    def delivered(self, record: ActorRecord) -> Started:
+        """Return what may have started of an actor whose page is lost with its node: all that it was given."""
+        stream = self._keys.sealed if record.sealed else self._keys.mailbox
+        for group in items(self._link.call("XINFO", "GROUPS", stream(record.actor_id))):
+            about = items(group)
+            told = dict(zip(about[::2], about[1::2], strict=True))
+            if told[b"name"] == record.group.encode():
+                milliseconds, _, number = text(told[b"last-delivered-id"]).partition("-")
+                return Started((int(milliseconds), int(number)), ())
+        return Started((0, 0), ())
 
     def charge_started(self, record: ActorRecord, started: Started) -> None:
         """Charge the calls that had started when the process died; settle those without retries left as unavailable."""

@@ -86,7 +86,9 @@ class Starting:
         """
         house = self._house
         token = ids.new_token()
-        command = actors.start(house.keys, record, token=token, node=house.node, state=state, restarts=restarts)
+        command = actors.start(
+            house.keys, record, token=token, node=house.node, host=house.config.host, state=state, restarts=restarts
+        )
         try:
             number = integer(items(house.link.call(*command))[0])
         except BrokerRefusedError as refusal:
@@ -136,7 +138,9 @@ class Starting:
         """Begin an incarnation that belongs to no node: whoever places the actor next begins its own."""
         house = self._house
         house.link.call(
-            *actors.start(house.keys, record, token=ids.new_token(), node="", state=State.RESTARTING, restarts=1)
+            *actors.start(
+                house.keys, record, token=ids.new_token(), node="", host="", state=State.RESTARTING, restarts=1
+            )
         )
 
     def _fork(self, resident: Resident, class_name: str, token: str, number: int) -> None:

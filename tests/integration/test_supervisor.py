@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from types import ModuleType
 
 import psutil
+import pytest
 from tests.support.stage import HEARTBEAT_TIMEOUT, Stage
 from tests.support.waiting import wait_until
 
@@ -132,3 +133,89 @@ def test_an_actor_that_may_be_restarted_moves_when_its_node_closes(ray: ModuleTy
             wait_until(
                 lambda: not items(on_stage.wire.call("SMEMBERS", on_stage.broker.keys.actors)), what="actors to go"
             )
+
+
+ELSEWHERE = """
+import runpy, sys
+from callboard_broker import host
+host.host_id = lambda: "another host"
+sys.argv = ["callboard_supervisor", *sys.argv[1:]]
+runpy.run_module("callboard_supervisor", run_name="__main__")
+"""
+
+
+@contextlib.contextmanager
+def supervisor_elsewhere(stage: Stage, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a supervisor that believes that it is on another host, and kill it and its workers at the end."""
+    before = nodes(stage)
+    timeout = f"--heartbeat-timeout={HEARTBEAT_TIMEOUT}"
+    arguments = [sys.executable, "-c", ELSEWHERE, timeout, f"--log-dir={stage.log_dir}", *options]
+    process = subprocess.Popen(arguments, env={**os.environ, "CALLBOARD_ADDRESS": stage.address})
+    wait_until(lambda: nodes(stage) == before + 1, what="the node to register")
+    try:
+        yield process
+    finally:
+        for victim in psutil.Process(process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                victim.kill()
+        process.kill()
+        process.wait()
+
+
+def test_the_actors_of_a_lost_node_go_to_another(ray: ModuleType, on_stage: Stage) -> None:
+    """No heartbeat for the timeout: restartable actors restart elsewhere, others die with the node named as the cause.
+
+    The lost node's worker may still run; whatever it does counts no more, and it leaves.
+    """
+    with supervisor_elsewhere(on_stage, '--resources={"far": 2}') as far:
+        mover = ray.remote(resources={"far": 1}, max_restarts=1, max_task_retries=1)(Worker).remote()
+        mortal = ray.remote(resources={"far": 1})(Worker).remote()
+        actor = mover._actor_id
+        old, _ = ray.get([mover.pid.remote(), mortal.pid.remote()], timeout=20)
+        with another_supervisor(on_stage, resources='{"far": 2}'):
+            far.send_signal(signal.SIGSTOP)
+            ref = mover.pid.remote()
+            assert ray.get(ref, timeout=10) == old
+            wait_until(lambda: record(on_stage, actor).num_restarts == 1, what="the restart", timeout=20)
+            assert ray.get(mover.pid.remote(), timeout=20) != old
+            with pytest.raises(ray.exceptions.ActorDiedError, match="node has died"):
+                ray.get(mortal.pid.remote(), timeout=20)
+            wait_until(lambda: not psutil.pid_exists(old) or zombie(old), what="the old worker to leave", timeout=20)
+            del mover, ref, mortal
+            wait_until(
+                lambda: not items(on_stage.wire.call("SMEMBERS", on_stage.broker.keys.actors)), what="actors to go"
+            )
+
+
+def zombie(pid: int) -> bool:
+    """Tell whether a process has ended and was not reaped yet."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def test_a_client_on_another_host_is_judged_by_its_heartbeat(on_stage: Stage) -> None:
+    """Its process cannot be watched from here; when its counter stands still, its actors end (O2)."""
+    script = (
+        "from callboard_broker import host; host.host_id = lambda: 'another host'\n"
+        "import os, sys, callboard\n"
+        f"config = {{'heartbeat_timeout_ms': {HEARTBEAT_TIMEOUT * 1000}}}\n"
+        "callboard.init(os.environ['CALLBOARD_ADDRESS'], _system_config=config)\n"
+        "class Sleeper:\n    def here(self): return True\n"
+        "sleeper = callboard.remote(Sleeper).remote()\n"
+        "assert callboard.get(sleeper.here.remote())\n"
+        "print('ready', flush=True)\nsys.stdin.read()\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    alive = items(on_stage.wire.call("SMEMBERS", on_stage.broker.keys.actors))
+    assert len(alive) == 1
+    process.kill()
+    process.communicate()
+    wait_until(
+        lambda: not items(on_stage.wire.call("SMEMBERS", on_stage.broker.keys.actors)),
+        what="its actor to end",
+        timeout=20,
+    )

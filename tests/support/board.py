@@ -99,7 +99,15 @@ class Board:
         record = self.actor(**fields)
         token = ids.new_token()
         self.ask(
-            *actors.start(self.keys, record, token=token, node=record.node, state=State.PENDING_CREATION, restarts=0)
+            *actors.start(
+                self.keys,
+                record,
+                token=token,
+                node=record.node,
+                host="here",
+                state=State.PENDING_CREATION,
+                restarts=0,
+            )
         )
         self.ask(*actors.ready(self.keys, record.actor_id, token, ("pid", 4711, "ever_started", 1)))
         return replace(record, token=token, state=State.ALIVE, pid=4711, ever_started=True)

@@ -40,7 +40,9 @@ def place(keys: Keyspace, client: str, actor: str, predecessor: str = "") -> Com
     )
 
 
-def start(keys: Keyspace, record: ActorRecord, *, token: str, node: str, state: str, restarts: int) -> Command:
+def start(
+    keys: Keyspace, record: ActorRecord, *, token: str, node: str, host: str, state: str, restarts: int
+) -> Command:
     """Begin a new incarnation of an actor, provided that ``record`` still shows the current one.
 
     Args:
@@ -48,13 +50,14 @@ def start(keys: Keyspace, record: ActorRecord, *, token: str, node: str, state: 
         record: The actor's record as it was read.
         token: Of the new incarnation.
         node: Where it will run; ``""`` for whichever node takes it.
+        host: Identity of that node's host.
         state: State until it serves.
         restarts: Restarts to count: 0 or 1.
     """
     actor = record.actor_id
     return script("start").eval(
         [keys.actor(actor), keys.mailbox(actor), keys.sealed(actor), keys.events],
-        [actor, record.token, token, node, state, restarts, "pending_reason", ""],
+        [actor, record.token, token, node, state, restarts, "pending_reason", "", "host", host],
     )
 
 
