@@ -13,6 +13,10 @@ from typing import NoReturn
 
 from callboard.worker._life import Life
 from callboard.worker._settings import Settings
+from callboard_broker import scripts
+
+# This module is imported by the fork server: what is read here is read once for all workers.
+scripts.load_all()
 
 
 def main(config: dict[str, object]) -> None:
