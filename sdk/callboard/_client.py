@@ -170,15 +170,18 @@ class Client:
         self.reader.expect(ref._result, callback)  # noqa: SLF001
 
     def class_info(self, sha: str) -> ClassInfo:
-        """Return what a handle needs to know of a class, read once.
+        """Return what a handle needs to know of a class, read once; of one that is gone, that its actors are dead.
 
         Raises:
-            EnvelopeError: There is no such definition, or none that we signed.
+            EnvelopeError: The definition is not one that we signed.
         """
         found = self.published.get(sha)
         if found is None:
-            with self.outbound.lock:
-                found, _ = _definition.fetch(self.broker, self.asker, sha)
+            try:
+                with self.outbound.lock:
+                    found, _ = _definition.fetch(self.broker, self.asker, sha)
+            except _definition.DefinitionMissingError:
+                return _definition.ForgottenClass(sha)
             self.published[sha] = found
         return found
 

@@ -81,6 +81,29 @@ class ClassInfo:
     #: Calls of one caller start in the order of submission; not so for async and threaded actors.
     asynchronous: bool = False
 
+    def method(self, name: str) -> MethodInfo | None:
+        """Return a method that can be called, or None when there is none of that name."""
+        return None if name == "__init__" else self.methods.get(name)
+
+
+class ForgottenClass(ClassInfo):
+    """What a handle knows of a class that nobody needs any more: every actor of it is dead, and any call says so."""
+
+    __slots__ = ()
+
+    def __init__(self, sha: str) -> None:
+        super().__init__("of a forgotten class", sha, read_table("", sha, {"methods": {}, "asynchronous": False}).methods)
+
+    def method(self, name: str) -> MethodInfo | None:
+        """Return a method that takes anything; Python's own names, which it looks for by itself, stay missing."""
+        if name in self.methods or not name.startswith("__"):
+            return MethodInfo(name, None, {}, (0, 1 << 30))
+        return None
+
+
+class DefinitionMissingError(MalformedEntryError):
+    """Raised when a class definition is not there (any more)."""
+
 
 def describe(cls: type) -> dict[str, Any]:
     """Return the table of a class: what `ClassInfo` is made from, as JSON takes it."""
@@ -180,11 +203,12 @@ def fetch(broker: Broker, wire: Wire, sha: str) -> tuple[ClassInfo, bytes]:
         What a handle needs, and the pickled class.
 
     Raises:
-        MalformedEntryError: It is missing, or is not a definition.
+        DefinitionMissingError: It is missing.
+        MalformedEntryError: It is not a definition.
         ForgedEntryError: It is not signed with our key.
     """
     stored = mapping(checked(wire.call("HGETALL", broker.keys.definition(sha))))
     if not stored:
-        raise MalformedEntryError(f"the class definition {sha} is not there: it was deleted, or Redis lost it")
+        raise DefinitionMissingError(f"the class definition {sha} is not there: it was deleted, or Redis lost it")
     body = open_fields(broker.signer("class", sha), _FIELDS, stored, f"the class definition {sha}")
     return read_table(stored["class_name"].decode(), sha, json.loads(stored["table"])), body

@@ -38,8 +38,8 @@ class ActorHandle:
         return self._hold.actor
 
     def __getattr__(self, name: str) -> ActorMethod:
-        method = self._info.methods.get(name)
-        if method is None or name == "__init__":
+        method = self._info.method(name)
+        if method is None:
             raise AttributeError(f"the actor class {self._info.name} has no method {name!r}")
         return ActorMethod(self, method)
 

@@ -11,8 +11,9 @@ __all__ = ["death", "gone", "state", "wait_for_death", "wait_for_end"]
 
 
 def state(handle: Any) -> Any:
-    """Return all that the state API says of an actor."""
-    found = [item for item in state_api.list_actors(detail=True, limit=10_000) if item.actor_id == handle._actor_id]
+    """Return all that the state API says of an actor, which is given by a handle or by its id."""
+    actor = handle if isinstance(handle, str) else handle._actor_id
+    found = [item for item in state_api.list_actors(detail=True, limit=10_000) if item.actor_id == actor]
     assert len(found) == 1, f"{handle} is listed {len(found)} times"
     return found[0]
 
