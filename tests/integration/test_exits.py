@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from tests.support.looking import death, state, wait_for_death, wait_for_end
-from tests.support.mortals import Mortal, Notes
+from tests.support.mortals import Mortal, Notes, crash, pause
+from tests.support.stage import Stage
 from tests.support.waiting import wait_until
 
 #: Seconds by which something that is not the 30 s of a timeout has happened.
@@ -189,6 +190,31 @@ def test_x4_finished_results_are_never_lost(ray: ModuleType, notes: Notes) -> No
 def _large(self: Mortal, size: int) -> str:
     self.note(f"large.{size}")
     return "x" * size
+
+
+@pytest.mark.parametrize("size", [40_000, 150_000])
+def test_x4_finished_results_survive_a_slow_server(ray: ModuleType, on_stage: Stage, notes: Notes, size: int) -> None:
+    """Also when the server gets to read them only after the process has died, and more than it reads in one go."""
+    actor = mortal(ray, notes, max_restarts=1, max_task_retries=1)
+    gate = notes.path.with_name("gate")
+    refs = [actor.behind.remote(str(gate)), actor.__ray_call__.remote(_large, size)]
+    dying = actor.__ray_call__.options(max_task_retries=0).remote(_die_later)
+    wait_until(lambda: "behind" in notes.lines(), what="the first call to run")
+    os.kill(on_stage.server.pid, signal.SIGSTOP)
+    try:
+        gate.touch()
+        wait_for_end(notes.pid)
+    finally:
+        os.kill(on_stage.server.pid, signal.SIGCONT)
+    assert ray.get(refs, timeout=BOUND) == ["behind", "x" * size]
+    with pytest.raises(ray.exceptions.ActorUnavailableError):
+        ray.get(dying, timeout=BOUND)
+    assert (notes.count("behind"), notes.count(f"large.{size}")) == (1, 1)
+
+
+def _die_later(_self: Mortal) -> None:
+    pause(0.1)
+    crash()
 
 
 def test_x4_sigterm_from_outside_runs_the_hooks_and_counts_as_a_crash(ray: ModuleType, notes: Notes) -> None:
