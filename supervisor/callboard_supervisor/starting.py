@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from callboard_broker.deaths import DeathCause
-    from callboard_broker.records import ActorRecord
+    from callboard_broker.records import ActorRecord, NodeRecord
     from callboard_supervisor.house import House
     from callboard_supervisor.nursery import Spawned, SpawnFailed
     from callboard_supervisor.residents import Resident
@@ -77,6 +77,17 @@ class Starting:
         """Try again what waits for room."""
         for actor in list(self.waiting):
             self.place(actor)
+
+    def offer_waiting(self, others: list[NodeRecord]) -> None:
+        """Hand what waits for room to nodes that have it."""
+        house = self._house
+        for actor in list(self.waiting):
+            record = house.link.actor(actor)
+            taker = next((node for node in others if record and decisions.fits(record.required, node.room)), None)
+            if taker is not None:
+                del self.waiting[actor]
+                signer = house.link.broker.signer("command", taker.id)
+                house.link.call(*actors.command_node(house.keys, taker.id, signer, "place", actor))
 
     def begin(self, record: ActorRecord, state: State, *, restarts: int, delay: float = 0.0) -> bool:
         """Begin a new incarnation here, forking its process after a delay.

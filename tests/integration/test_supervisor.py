@@ -83,13 +83,19 @@ def test_workers_outlive_their_supervisor_and_are_adopted(ray: ModuleType, on_st
         pid = ray.get(worker.pid.remote(), timeout=10)
         os.kill(first.pid, signal.SIGKILL)
         assert ray.get(worker.pid.remote(), timeout=10) == pid
-        old = record(on_stage, worker._actor_id).node
-        wait_until(lambda: record(on_stage, worker._actor_id).node != old, what="another node to take over")
+        actor = worker._actor_id
+        old = record(on_stage, actor).node
+        wait_until(lambda: record(on_stage, actor).node != old, what="another node to take over")
         assert ray.get([worker.pid.remote(), worker.count.remote()], timeout=10) == [pid, 3]
         assert record(on_stage, worker._actor_id).num_restarts == 0
-        os.kill(pid, signal.SIGKILL)
-        assert ray.get(worker.count.remote(), timeout=10) == 0
-        assert record(on_stage, worker._actor_id).num_restarts == 1
+        with another_supervisor(on_stage, resources='{"here": 1}'):
+            os.kill(pid, signal.SIGKILL)
+            assert ray.get(worker.count.remote(), timeout=20) == 0
+            assert record(on_stage, worker._actor_id).num_restarts == 1
+            del worker
+            wait_until(
+                lambda: not items(on_stage.wire.call("SMEMBERS", on_stage.broker.keys.actors)), what="actors to go"
+            )
 
 
 def test_a_supervisor_that_died_leaves_no_dead_actor_behind(ray: ModuleType, on_stage: Stage) -> None:

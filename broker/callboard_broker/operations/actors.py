@@ -156,6 +156,6 @@ def release_name(keys: Keyspace, namespace: str, name: str, actor: str) -> Comma
 
 
 def command_node(keys: Keyspace, node: str, signer: Signer, op: str, subject: str) -> Command:
-    """Ask a node to do something: ``kill`` or ``restart`` an actor, ``watch`` a client."""
+    """Ask a node to do something: ``place``, ``look`` at, ``kill`` or ``restart`` an actor, ``watch`` a client."""
     mac = signer.sign([op.encode(), subject.encode()], b"")
     return ("XADD", keys.commands(node), "MAXLEN", "~", 10_000, "*", "op", op, "subject", subject, "mac", mac)

@@ -99,6 +99,8 @@ class Asked:
             _log.warning("a command that is not signed with our key was refused: %s %s", op, subject)
         elif op in {"kill", "look"}:
             self._caretaker.look(subject)
+        elif op == "place":
+            self._caretaker.starting.place(subject)
         elif op == "restart":
             resident = self._house.residents.by_actor.get(subject)
             if resident is not None and resident.process is not None:

@@ -87,18 +87,21 @@ class Nodes:
     def sweep(self) -> None:
         """Strike off lost nodes, and take over the actors of nodes that are not in the registry."""
         house = self._house
-        known = {house.node}
+        others: list[NodeRecord] = []
         for node in house.link.members(house.keys.nodes):
             if node == house.node:
                 continue
             stored = mapping(house.link.call("HGETALL", house.keys.node(node)))
-            if stored and self._lives(NodeRecord.decode(stored)):
-                known.add(node)
+            record = NodeRecord.decode(stored)
+            if stored and self._lives(record):
+                others.append(record)
             else:
                 _log.warning("node %s is lost", node)
                 self._remove(node)
-        for record in house.link.actors():
-            self._see_to(record, known)
+        known = {house.node, *(node.id for node in others)}
+        for actor in house.link.actors():
+            self._see_to(actor, known)
+        self._caretaker.starting.offer_waiting(others)
 
     def _lives(self, record: NodeRecord) -> bool:
         if record.host == self._house.config.host:
