@@ -1,9 +1,8 @@
-"""The journal: outcomes that a worker has not sent yet, in shared memory that outlives it.
+"""The journal: outcomes of a worker that have not been acknowledged, in shared memory that outlives it.
 
-A worker runs many short calls for each packet that it sends. What has finished must not be lost when the next call
-takes the process down, so until it is sent it stands here, as the very commands that settle the calls. The supervisor
-sends what a dead worker left; settling a call twice changes nothing, so it does not matter what had been sent after
-all.
+What has finished must not be lost when the next call takes the process down, so until the server has acknowledged it,
+it stands here, as the very commands that settle the calls. The supervisor sends what a dead worker left; settling a
+call twice changes nothing, so it does not matter what had been executed after all.
 
 A record is a byte that says whether it is there (1) or the end (0), four bytes of length, and the command. The byte is
 stored last, so a worker killed between any two stores leaves whole records only.
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: Bytes that the journal holds.
-SIZE: Final = 1 << 16
+SIZE: Final = 1 << 18
 _LENGTH: Final = struct.Struct("<I")
 _HEAD: Final = 1 + _LENGTH.size
 

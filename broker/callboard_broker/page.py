@@ -113,7 +113,7 @@ class StatusPage:
             OSError: The file cannot be made.
         """
         size = -(-(_SLOTS + slots * _SLOT.size) // PAGE_SIZE) * PAGE_SIZE
-        draft = path.with_name(path.name + ".new")
+        draft = _draft(path)
         fd = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             os.ftruncate(fd, size)
@@ -148,8 +148,12 @@ class StatusPage:
 
     @staticmethod
     def unlink(path: Path) -> None:
-        """Remove a page's file. Those who have mapped it keep it; one that is gone already is no error."""
+        """Remove a page's file. Those who have mapped it keep it; one that is gone already is no error.
+
+        Its maker must be dead or done: what it left half made goes, too.
+        """
         path.unlink(missing_ok=True)
+        _draft(path).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Unmap the page. The file stays; closing twice is allowed, any other use afterwards is a ValueError."""
@@ -279,6 +283,10 @@ class StatusPage:
     @staticmethod
     def _slots_of(mapped: mmap.mmap) -> int:
         return int(_COUNT.unpack_from(mapped, _SLOT_COUNT)[0])
+
+
+def _draft(path: Path) -> Path:
+    return path.with_name(f"{path.name}.new")
 
 
 def page_directory() -> Path:

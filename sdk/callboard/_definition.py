@@ -92,7 +92,9 @@ class ForgottenClass(ClassInfo):
     __slots__ = ()
 
     def __init__(self, sha: str) -> None:
-        super().__init__("of a forgotten class", sha, read_table("", sha, {"methods": {}, "asynchronous": False}).methods)
+        super().__init__(
+            "of a forgotten class", sha, read_table("", sha, {"methods": {}, "asynchronous": False}).methods
+        )
 
     def method(self, name: str) -> MethodInfo | None:
         """Return a method that takes anything; Python's own names, which it looks for by itself, stay missing."""

@@ -12,6 +12,7 @@ from callboard._arguments import unpack_call
 from callboard._definition import CALL, READY
 from callboard.exceptions import RaySystemError
 from callboard.worker._mailbox import Caller
+from callboard.worker._signals import Departure
 from callboard_broker import verdicts
 from callboard_broker.deaths import STATUS_DIED, STATUS_ERROR, STATUS_OK, STATUS_UNAVAILABLE
 from callboard_broker.envelope import Outcome, open_call, sign_outcome
@@ -108,12 +109,12 @@ class Desk:
         self.answer(call, Outcome(call.id, STATUS_UNAVAILABLE, b"", body))
 
     def charge(self, call: Call, count: int) -> None:
-        """Note that a call has used up a retry."""
+        """Note that a call has used up a retry although it has not run: the incarnation before this one owes it."""
         command = calls.charge(
             self._broker.keys,
             self._settings.actor,
             self._settings.token,
-            [(call.id, f"{count} {self._settings.incarnation}".encode())],
+            [(call.id, f"{count} {self._settings.incarnation - 1}".encode())],
         )
         self._mailbox.ask(command)
         self._charged.add(call.id)
@@ -188,7 +189,9 @@ class Runner:
             return self.failed(call, _arguments_lost(error))
         try:
             value = self.method(call.method)(*args, **kwargs)
-        except (Exception, KeyboardInterrupt, GeneratorExit) as error:  # noqa: BLE001 - its outcome is what it raised
+        except (SystemExit, Departure):
+            raise
+        except BaseException as error:  # noqa: BLE001 - its outcome is what it raised
             return self.failed(call, error)
         return self.returned(call, value)
 

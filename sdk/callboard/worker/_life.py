@@ -18,7 +18,7 @@ from callboard.worker._calls import Desk, Runner, shown
 from callboard.worker._charges import charge_submitted_while_restarting
 from callboard.worker._mailbox import Mailbox
 from callboard.worker._serial import SerialExecutor
-from callboard.worker._signals import ActorExit, Departure, Fenced, Lost, Terminated
+from callboard.worker._signals import ActorExit, Departure, Fenced, Leaving, Lost, Terminated
 from callboard.worker._watch import FENCED, FORSAKEN, Watch, terminate_on_signal
 from callboard_broker import deaths, host
 from callboard_broker.journal import Journal
@@ -50,6 +50,7 @@ class Life:
         self._page = StatusPage.create(Path(settings.page))
         self._instance: Any = None
         self._exit_asked = False
+        self._exit_swallowed = False
         self._ending = False
         self._watch = Watch(settings, self._page)
         wire = settings.broker.connect(f"worker:{settings.actor}", patience=settings.heartbeat_timeout)
@@ -101,16 +102,20 @@ class Life:
             ActorExit: Always.
         """
         self._exit_asked = True
-        if threading.current_thread() is not threading.main_thread():
+        if threading.current_thread() is threading.main_thread():
+            self._exit_swallowed = True
+        else:
             # Sealing kicks the main thread out of its read; a connection of its own, as that one is in use.
             wire = self._settings.broker.connect(f"exit:{self._settings.actor}")
             wire.call(*actors.seal(self._keys, self._settings.actor, deaths.SEALED_EXIT_ACTOR))
             wire.close()
         raise ActorExit("exit_actor() was called")
 
-    def _is_leaving(self) -> bool:
+    def _leaving(self) -> Leaving:
         """Tell whether the end was asked for, as a method may have swallowed what said so."""
-        return self._exit_asked or self._ending
+        if self._ending or self._exit_swallowed:
+            return Leaving.WITH_THE_CALL
+        return Leaving.AFTER_THE_CALL if self._exit_asked else Leaving.NO
 
     def _be_born(self) -> bool:
         self._page.enter(Phase.CONSTRUCTING)
@@ -162,7 +167,7 @@ class Life:
         self._desk = Desk(settings, self._mailbox, self._record, Ledger(mapping(seen)), mapping(charged))
         self._desk.before_answer = self._flush_client
         runner = Runner(self._instance, self._record, self._lend)
-        self._executor = SerialExecutor(self._mailbox, self._desk, runner, self._page, self._is_leaving)
+        self._executor = SerialExecutor(self._mailbox, self._desk, runner, self._page, self._leaving)
         if settings.incarnation > 1:
             charge_submitted_while_restarting(settings, self._mailbox, self._desk, (first, last))
         self._page.enter(Phase.READY)

@@ -1,8 +1,8 @@
 """The worker's side of the mailbox: reading calls in order, sending outcomes, surviving broken connections.
 
-One connection serves both. Outcomes are collected and sent together; until then they stand in the journal, so that
-nothing finished is lost with the process. The last outcome of a batch travels in one packet with the next read. What
-has not been acknowledged is kept, and is sent again on a new connection or after the server forgot the script.
+One connection serves both. Outcomes are collected and sent together; until acknowledged they stand in the journal, so
+that nothing finished is lost with the process. The last outcome of a batch travels in one packet with the next read.
+What has not been acknowledged is kept, and is sent again on a new connection or after the server forgot the script.
 """
 
 from __future__ import annotations
@@ -122,7 +122,9 @@ class Mailbox:
             self._buffer.append((caller, item))
 
     def secure(self, *, at_once: bool) -> None:
-        """Make sure that what has finished outlives this process: in the journal, or on its way.
+        """Make sure that what has finished outlives this process: in the journal, or acknowledged.
+
+        That it has been sent is not enough: a server that cannot answer a dead peer drops what it has not read yet.
 
         Args:
             at_once: Send it now, because what follows may take long.
@@ -131,17 +133,18 @@ class Mailbox:
             Fenced: This incarnation is over.
             Lost: The broker could not be reached for too long.
         """
-        buffer = self._buffer
-        if not buffer:
+        if not self._buffer:
             return
-        if not at_once and len(buffer) < _TOGETHER:
-            with self._sending:
-                unsecured = self._buffer[self._journaled :]
-                if all(self._journal.add(_alone(caller, item)) for caller, item in unsecured):
-                    self._journaled = len(self._buffer)
-                    self._flusher.watch()
-                    return
-        self.flush()
+        with self._sending:
+            unsecured = self._buffer[self._journaled :]
+            secured = all(self._journal.add(_alone(caller, item)) for caller, item in unsecured)
+            self._journaled = len(self._buffer)
+        if not secured:
+            self.finish()
+        elif at_once or len(self._buffer) >= _TOGETHER:
+            self.flush()
+        else:
+            self._flusher.watch()
 
     def flush(self) -> None:
         """Send what is collected; wait for answers only when many are owed.
@@ -201,11 +204,8 @@ class Mailbox:
             commands = [*self._again, *_commits(self._buffer)]
             self._buffer, self._again = [], []
             self._owed += commands
+            self._journaled = 0
             self._wire.send_packed(b"".join([*commands, more]))
-            if self._journaled:
-                # In the kernel's hands it outlives us as well.
-                self._journaled = 0
-                self._journal.clear()
 
     def _flush_if_waiting(self) -> bool:
         # In the flusher's thread. A broken connection is mended by the thread that reads: what was owed stays owed.
@@ -221,6 +221,9 @@ class Mailbox:
             if isinstance(reply, ReplyError):
                 self._commit_refused(reply)
             self._owed.popleft()
+        with self._sending:
+            if not self._owed and not self._buffer:
+                self._journal.clear()
 
     def _commit_refused(self, reply: ReplyError) -> None:
         if str(reply).startswith("FENCED"):

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from callboard._definition import TERMINATE
+from callboard.worker._signals import Leaving
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,11 +28,11 @@ class SerialExecutor:
         desk: Opens and answers them.
         runner: Runs them.
         page: Told what starts, before it starts.
-        leaving: Tells whether the actor asked to leave in a way that no exception showed.
+        leaving: Tells whether the actor has been asked to leave.
     """
 
     def __init__(
-        self, mailbox: Mailbox, desk: Desk, runner: Runner, page: StatusPage, leaving: Callable[[], bool]
+        self, mailbox: Mailbox, desk: Desk, runner: Runner, page: StatusPage, leaving: Callable[[], Leaving]
     ) -> None:
         self._mailbox = mailbox
         self._desk = desk
@@ -56,12 +57,15 @@ class SerialExecutor:
                     continue
                 if call.method == TERMINATE:
                     return call
-                if self._run(call, entry):
+                if not self._run(call, entry):
                     return call
-            if self._leaving():
+                if self._leaving() is not Leaving.NO:
+                    return None
+            if self._leaving() is not Leaving.NO:
                 return None
 
     def _run(self, call: Call, entry: bytes) -> bool:
+        """Run and answer a call; tell whether it was not the one that ends the actor."""
         method = call.method
         # What has finished must outlive this process before anything starts that may take it down, and must not wait
         # for what is known to be slow.
@@ -77,7 +81,7 @@ class SerialExecutor:
             self._slow.add(method)
         elif self._slow:
             self._slow.discard(method)
-        if self._leaving():
-            return True
+        if self._leaving() is Leaving.WITH_THE_CALL:
+            return False
         self._desk.answer(call, outcome)
-        return False
+        return True

@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+from enum import Enum, auto
+
+
+class Leaving(Enum):
+    """Whether the actor has been asked to leave, in a way that no exception may have shown."""
+
+    NO = auto()
+    #: By another thread: the call that runs gets its result.
+    AFTER_THE_CALL = auto()
+    #: By the call that runs, which swallowed what said so.
+    WITH_THE_CALL = auto()
+
 
 class Departure(BaseException):
     """Leave the actor: base of the ways out."""
