@@ -3,7 +3,7 @@
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,27 +114,43 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
 def stage(**options: str) -> Iterator[Stage]:
     """Run a callboard; options are those of the supervisor's command line."""
     server = EmbeddedServer.start()
-    with tempfile.TemporaryDirectory(prefix="callboard-test-") as folder:
-        key_file = Path(folder) / "cluster.key"
-        before = {name: os.environ.get(name) for name in ("CALLBOARD_KEY", "CALLBOARD_KEY_FILE", "CALLBOARD_ADDRESS")}
-        os.environ.pop("CALLBOARD_KEY", None)
-        os.environ["CALLBOARD_KEY_FILE"] = str(key_file)
-        os.environ["CALLBOARD_ADDRESS"] = server.address
-        write_key_file(key_file)
-        try:
-            broker = Broker(server.address, load_key())
-            chosen = {"heartbeat-timeout": str(HEARTBEAT_TIMEOUT), "log-dir": folder, "num-cpus": "8", **options}
-            supervisor = SupervisorProcess.start(server.address, chosen, {})
-            wire = broker.connect("test")
-            try:
-                yield Stage(server, supervisor, broker, wire, Path(folder))
-            finally:
-                wire.close()
-                supervisor.stop()
-        finally:
-            server.stop()
-            for name, value in before.items():
-                if value is None:
-                    os.environ.pop(name, None)
-                else:
-                    os.environ[name] = value
+    with (
+        tempfile.TemporaryDirectory(prefix="callboard-test-") as folder,
+        # Its own, so that it does not see the workers of other runs on this machine.
+        tempfile.TemporaryDirectory(prefix="callboard-test-", dir="/dev/shm") as pages,
+        _environment(
+            CALLBOARD_KEY=None,
+            CALLBOARD_KEY_FILE=f"{folder}/cluster.key",
+            CALLBOARD_ADDRESS=server.address,
+            CALLBOARD_SHM_DIR=pages,
+        ),
+        contextlib.ExitStack() as stack,
+    ):
+        stack.callback(server.stop)
+        write_key_file(Path(folder) / "cluster.key")
+        broker = Broker(server.address, load_key())
+        chosen = {"heartbeat-timeout": str(HEARTBEAT_TIMEOUT), "log-dir": folder, "num-cpus": "8", **options}
+        supervisor = SupervisorProcess.start(server.address, chosen, {})
+        stack.callback(supervisor.stop)
+        wire = broker.connect("test")
+        stack.callback(wire.close)
+        yield Stage(server, supervisor, broker, wire, Path(folder))
+
+
+@contextlib.contextmanager
+def _environment(**values: str | None) -> Iterator[None]:
+    """Set environment variables, or unset those that are None, and restore them at the end."""
+    before = {name: os.environ.get(name) for name in values}
+    _set(values)
+    try:
+        yield
+    finally:
+        _set(before)
+
+
+def _set(values: Mapping[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

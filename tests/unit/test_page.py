@@ -180,6 +180,21 @@ def test_removing_a_page_twice_is_fine(tmp_path: Path) -> None:
         StatusPage.open(path)
 
 
+def test_removing_a_page_removes_what_is_half_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that is killed while it makes its page leaves nothing."""
+    path = tmp_path / "page"
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "rename", die)
+        StatusPage.create(path)
+    assert list(tmp_path.iterdir())
+    StatusPage.unlink(path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_directory_is_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is made for its user only, and a page's path lies in it."""
     monkeypatch.setenv("CALLBOARD_SHM_DIR", str(tmp_path / "pages"))
