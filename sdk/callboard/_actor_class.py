@@ -99,6 +99,7 @@ def _create(
     actor_class: ActorClass, options: ActorOptions, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> ActorHandle:
     definition = actor_class.definition()
+    _refuse_what_is_missing(definition, options)
     definition.info.methods["__init__"].check(args, kwargs)
     client = _session.client()
     retries = options.max_task_retries
@@ -124,6 +125,22 @@ def _create(
     if options.name is None:
         return handle
     return _names.claim(client, record, handle, options)
+
+
+def _refuse_what_is_missing(definition: Definition, options: ActorOptions) -> None:
+    wanted = {
+        "async methods": definition.info.asynchronous,
+        "max_concurrency": (options.max_concurrency or 1) > 1,
+        "concurrency_groups": bool(options.concurrency_groups),
+        "max_pending_calls": options.max_pending_calls > 0,
+    }
+    for what, missing in wanted.items():
+        if missing:
+            raise NotImplementedError(
+                f"{definition.info.name} uses {what}, which callboard does not support yet: its actors run one "
+                "call at a "
+                "time. Use plain methods, and several actors for concurrency."
+            )
 
 
 def _record(client: Client, definition: Definition, options: ActorOptions) -> ActorRecord:
@@ -159,7 +176,8 @@ def _creation(
     told = {
         "class_name": record.class_name,
         "name": record.name,
-        "namespace": record.namespace,
+        # Where it looks up names: as its creator does, wherever its own name is.
+        "namespace": client.identity.namespace,
         "job_id": record.job_id,
         "max_concurrency": options.max_concurrency,
         "max_task_retries": options.max_task_retries,

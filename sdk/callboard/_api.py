@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from callboard import _names, _session
+from callboard import _optionchecks as check
 from callboard._actor_class import ActorClass
 from callboard._client import Client
 from callboard._definition import HOOK
@@ -98,8 +99,8 @@ def init(
     unknown = set(ignored) - _IGNORED
     if unknown:
         raise ValueError(f"init() has no argument {', '.join(sorted(unknown))}")
-    if namespace is not None and not (isinstance(namespace, str) and namespace):
-        raise ValueError(f"{namespace!r} is not a valid namespace: pass a non-empty string, or None for a random one")
+    if namespace is not None:
+        check.namespace("namespace", namespace)
     with _session._lock:  # noqa: SLF001 - two threads must not both start a callboard
         session = _session.current()
         if session is not None and ignore_reinit_error:
@@ -362,13 +363,15 @@ def get_actor(name: str, namespace: str | None = None) -> ActorHandle:
     """Return a handle to a named actor; it counts like any other handle.
 
     Raises:
-        ValueError: Nobody bears the name.
-        TypeError: The name is not a string.
+        ValueError: Nobody bears the name; or the name or the namespace is empty.
+        TypeError: One of them is not a string.
     """
     if not isinstance(name, str):
         raise TypeError(f"the name of an actor is a string, not {name!r}")
     if not name:
         raise ValueError("Please supply a non-empty value to get_actor")
+    if namespace is not None:
+        check.namespace("namespace", namespace)
     client = _session.client()
     where = namespace or client.identity.namespace
     found = _names.find(client, where, name)

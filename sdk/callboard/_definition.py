@@ -124,7 +124,8 @@ def describe(cls: type) -> dict[str, Any]:
 
 
 def _options(function: Any) -> dict[str, Any]:
-    return dict(getattr(function, MARK, {}))
+    # What the worker needs it finds on the method itself.
+    return {name: value for name, value in getattr(function, MARK, {}).items() if name != "retry_exceptions"}
 
 
 def _parameters(cls: type, name: str, found: Any) -> list[Any] | None:

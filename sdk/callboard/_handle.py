@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
+from callboard import _retry_policy as retry_policy
 from callboard import _serde
 from callboard._definition import TERMINATE
 from callboard._options import MethodOptions
@@ -124,11 +124,12 @@ class ActorMethod:
         returns = 1 if options.num_returns is None else options.num_returns
         if not isinstance(returns, int):
             raise NotImplementedError(f"num_returns={returns!r} is not supported for {self!r}: return a list")
-        told = {"group": options.concurrency_group} if options.concurrency_group else {}
+        if options.concurrency_group:
+            raise NotImplementedError(f"concurrency groups are not supported yet: {self!r} runs one call at a time")
         return (
             self._handle._retries if retries is None else retries,  # noqa: SLF001
             returns,
-            json.dumps(told).encode() if told else b"",
+            retry_policy.to_opts(options.retry_exceptions),
         )
 
     def __call__(self, *_args: Any, **_kwargs: Any) -> Any:

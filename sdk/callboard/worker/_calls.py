@@ -7,7 +7,7 @@ import logging
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
-from callboard import _failures, _serde
+from callboard import _failures, _retry_policy, _serde
 from callboard._arguments import unpack_call
 from callboard._definition import CALL, READY
 from callboard.exceptions import RaySystemError
@@ -188,11 +188,20 @@ class Runner:
         except Exception as error:  # noqa: BLE001 - whatever unpickling user data raises
             return self.failed(call, _arguments_lost(error))
         try:
-            value = self.method(call.method)(*args, **kwargs)
-        except (SystemExit, Departure):
-            raise
-        except BaseException as error:  # noqa: BLE001 - its outcome is what it raised
+            method = self.method(call.method)
+        except AttributeError as error:
             return self.failed(call, error)
+        attempts = 0
+        while True:
+            try:
+                value = method(*args, **kwargs)
+                break
+            except (SystemExit, Departure):
+                raise
+            except BaseException as error:  # noqa: BLE001 - its outcome is what it raised
+                if 0 <= call.retries <= attempts or not _retry_policy.retries(call, method, error):
+                    return self.failed(call, error)
+                attempts += 1
         return self.returned(call, value)
 
     def method(self, name: str) -> Callable[..., Any]:
