@@ -72,6 +72,10 @@ class OtherDriver:
     def pid(self) -> int:
         return self._process.pid
 
+    def acknowledge(self) -> None:
+        """Wait until it has done what it was told."""
+        self._answer()
+
     def _answer(self) -> str:
         assert self._process.stdout is not None
         kind, _, said = self._process.stdout.readline().rstrip("\n").partition(" ")
