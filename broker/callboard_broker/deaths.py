@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, Self
-
-if TYPE_CHECKING:
-    from callboard_broker.records import ActorRecord
+from typing import Final, Self
 
 
 class Reason(StrEnum):
@@ -177,22 +174,4 @@ def graceful_timeout(seconds: float) -> DeathCause:
         Reason.GRACEFUL_TIMEOUT,
         f"The actor is dead because its graceful end took longer than {seconds:g} s and it was killed.",
         ExitType.INTENDED_SYSTEM_EXIT,
-    )
-
-
-def cause_of(record: ActorRecord) -> DeathCause:
-    """Return why an actor that takes no more calls is dead, or is about to be."""
-    known = DeathCause.from_json(record.death_cause)
-    if known:
-        return known
-    if record.sealed == SEALED_OUT_OF_SCOPE:
-        return out_of_scope()
-    if record.sealed in {SEALED_TERMINATE, SEALED_EXIT_ACTOR}:
-        return intended_exit()
-    if record.sealed == SEALED_OWNER_DIED:
-        return owner_died(record.owner, "the owner has left")
-    if record.sealed == SEALED_KILLED:
-        return killed()
-    return DeathCause(
-        Reason.WORKER_DIED, "The actor is dead and its record is gone: it ended long ago, or never existed here."
     )

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final, Self
 
+from callboard_broker import deaths
 from callboard_broker.deaths import DeathCause
 
 if TYPE_CHECKING:
@@ -53,6 +54,24 @@ class Died:
             return cls(**found, cause=cause)  # type: ignore[arg-type]  # `died` wrote it, and nobody can forge it
         except (KeyError, TypeError) as error:
             raise ValueError(f"not a verdict of death: {error!r}") from error
+
+
+def cause_of(record: ActorRecord) -> DeathCause:
+    """Return why an actor that takes no more calls is dead, or is about to be."""
+    known = DeathCause.from_json(record.death_cause)
+    if known:
+        return known
+    if record.sealed == deaths.SEALED_OUT_OF_SCOPE:
+        return deaths.out_of_scope()
+    if record.sealed in {deaths.SEALED_TERMINATE, deaths.SEALED_EXIT_ACTOR}:
+        return deaths.intended_exit()
+    if record.sealed == deaths.SEALED_OWNER_DIED:
+        return deaths.owner_died(record.owner, "the owner has left")
+    if record.sealed == deaths.SEALED_KILLED:
+        return deaths.killed()
+    return DeathCause(
+        deaths.Reason.WORKER_DIED, "The actor is dead and its record is gone: it ended long ago, or never existed here."
+    )
 
 
 def died(record: ActorRecord, cause: DeathCause) -> bytes:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from callboard import _serde
 from callboard._result import STATUS_LOCAL
 from callboard_broker import verdicts
-from callboard_broker.deaths import STATUS_DIED, cause_of
+from callboard_broker.deaths import STATUS_DIED
 from callboard_broker.errors import BrokerError, BrokerRefusedError, ClientGoneError
 from callboard_broker.records import ActorRecord, State
 from callboard_broker.wire import mapping
@@ -39,7 +39,7 @@ class Verdicts:
         except BrokerError as error:
             self._client.fail(call, STATUS_LOCAL, _serde.pack(error).body)
             return
-        self._client.fail(call, STATUS_DIED, verdicts.died(record, cause_of(record)))
+        self._client.fail(call, STATUS_DIED, verdicts.died(record, verdicts.cause_of(record)))
 
     def record(self, actor: str) -> ActorRecord:
         """Read an actor's record; one that does not exist (any more) reads as DEAD."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import tenacity
 
-from callboard_broker import deaths
+from callboard_broker import deaths, verdicts
 from callboard_broker.deaths import SEALED_OWNER_DIED, DeathCause
 
 if TYPE_CHECKING:
@@ -45,14 +45,14 @@ def death_of(record: ActorRecord, ended: Ended) -> DeathCause | None:
     """Return why an actor is dead now that its process has ended; None when it is to be restarted."""
     cause: DeathCause | None
     if record.voided:
-        cause = deaths.cause_of(record)
+        cause = verdicts.cause_of(record)
     elif not (record.shutdown_started or record.sealed == SEALED_OWNER_DIED) and record.may_restart:
         # Also when its hook took too long after a crash of the gentle kind, such as `sys.exit(1)`.
         return None
     elif ended.timed_out:
         cause = deaths.graceful_timeout(ended.graceful_timeout)
     elif record.shutdown_started or record.sealed == SEALED_OWNER_DIED:
-        cause = deaths.cause_of(record)
+        cause = verdicts.cause_of(record)
     elif ended.node_lost:
         cause = deaths.node_died(record.node, used=record.num_restarts, allowed=record.max_restarts)
     else:
@@ -71,7 +71,7 @@ def need_not_start(record: ActorRecord, waiting: int) -> DeathCause | None:
     # The entry that ends the actor is all that is left: nobody is waiting for anything.
     idle = bool(record.sealed) and waiting <= 1
     if unwanted or idle:
-        return replace(deaths.cause_of(record), never_started=not record.ever_started)
+        return replace(verdicts.cause_of(record), never_started=not record.ever_started)
     return None
 
 

@@ -8,7 +8,7 @@ import signal
 import time
 from typing import TYPE_CHECKING, Final
 
-from callboard_broker import deaths, ids
+from callboard_broker import ids, verdicts
 from callboard_broker.deaths import SEALED_DIED, SEALED_OWNER_DIED
 from callboard_broker.errors import BrokerError, BrokerRefusedError
 from callboard_broker.operations import actors, clients
@@ -77,7 +77,7 @@ class Endings:
 
     def drain_now(self, record: ActorRecord) -> None:
         """Answer the calls of an actor that is ending while its process still runs."""
-        if not self._settling.drain(record, deaths.cause_of(record)):
+        if not self._settling.drain(record, verdicts.cause_of(record)):
             self._house.reactor.after(0, lambda: self.drain_now(record))
 
     def _when_unlisted(self, connection: int, looks: int, then: Callable[[], None]) -> None:
@@ -109,7 +109,7 @@ class Endings:
         record = house.link.actor(resident.actor)
         voided = record is not None and record.voided
         # Of a process that was killed on purpose the purpose tells more than how it took it.
-        words = deaths.cause_of(record).message if record is not None and voided else note or exit_.describe()
+        words = verdicts.cause_of(record).message if record is not None and voided else note or exit_.describe()
         self._burial.bury(ids.worker_client_id(resident.actor, resident.token), words)
         if record is None or record.state == State.DEAD:
             self._dismiss(resident)

@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from callboard.util._schemas import ActorState
-from callboard_broker import deaths
+from callboard_broker import verdicts
 from callboard_broker.host import host_id
 from callboard_broker.page import PageError, StatusPage, page_path
 from callboard_broker.records import State
@@ -101,7 +101,7 @@ class Describer:
 
     def _context(self, record: ActorRecord) -> dict[str, Any]:
         """Describe a death as Ray does. Where Ray has addresses there are host names: callboard knows no addresses."""
-        cause = deaths.cause_of(record)
+        cause = verdicts.cause_of(record)
         node = self.nodes.get(record.node)
         context = {
             "error_message": cause.message,
