@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from tests.support.looking import death, state, wait_for_death, wait_for_end
+from tests.support.looking import death, state, wait_for_death, wait_for_end, wait_for_restart
 from tests.support.mortals import Mortal, Notes, crash, pause
 from tests.support.stage import Stage
 from tests.support.waiting import wait_until
@@ -228,7 +228,7 @@ def test_x4_sigterm_from_outside_runs_the_hooks_and_counts_as_a_crash(ray: Modul
     os.kill(notes.pid, signal.SIGTERM)
     with pytest.raises(ray.exceptions.ActorUnavailableError):
         ray.get(running, timeout=BOUND)
-    wait_until(lambda: state(actor).state == "ALIVE", what="the new incarnation")
+    wait_for_restart(actor, 1)
     assert notes.lines() == ["init", "long", HOOK, "atexit", "init"]
     os.kill(ray.get(actor.pid.remote(), timeout=BOUND), signal.SIGTERM)
     cause = wait_for_death(actor)

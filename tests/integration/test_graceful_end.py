@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from tests.support.looking import gone, state, wait_for_death, wait_for_end
+from tests.support.looking import gone, state, wait_for_death, wait_for_end, wait_for_restart
 from tests.support.mortals import LONG, Hooked, Mortal, Notes, pass_gate, pause
 from tests.support.stage import HEARTBEAT_TIMEOUT, Stage
 from tests.support.waiting import wait_until
@@ -277,7 +277,7 @@ def test_g5_a_crash_with_a_hook_that_hangs_is_still_restarted(impatient: ModuleT
     leaving = actor.leave.remote(3)
     with pytest.raises(ray.exceptions.ActorUnavailableError):
         ray.get(leaving, timeout=BOUND)
-    wait_until(lambda: state(actor).state == "ALIVE", what="the new incarnation")
+    wait_for_restart(actor, 1)
     assert ray.get(actor.pid.remote(), timeout=BOUND) != first
     ray.kill(actor)
 

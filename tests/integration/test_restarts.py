@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from tests.support.looking import state, wait_for_death, wait_for_end
+from tests.support.looking import state, wait_for_death, wait_for_end, wait_for_restart
 from tests.support.mortals import Mortal, Notes
 from tests.support.waiting import wait_until
 
@@ -28,11 +28,6 @@ def mortal(ray: ModuleType, notes: Notes, first: tuple[str, ...] = ("live",), **
     return ray.remote(Mortal).options(**options).remote(str(notes.path), first)
 
 
-def wait_alive(actor: Any) -> None:
-    """Wait until an actor serves."""
-    wait_until(lambda: state(actor).state == "ALIVE", what="the actor to serve")
-
-
 def test_r1_restarts_are_counted_and_run_out(ray: ModuleType, notes: Notes) -> None:
     """Same actor, new process, same constructor arguments each time; when used up, death that says so."""
     actor = mortal(ray, notes, max_restarts=2)
@@ -43,8 +38,7 @@ def test_r1_restarts_are_counted_and_run_out(ray: ModuleType, notes: Notes) -> N
         assert state(actor).pid == pids[-1]
         os.kill(pids[-1], signal.SIGKILL)
         if restart < 2:
-            wait_until(lambda restart=restart: state(actor).num_restarts == restart + 1, what="the restart")  # type: ignore[misc]
-            wait_alive(actor)
+            wait_for_restart(actor, restart + 1)
     cause = wait_for_death(actor)
     assert (cause["reason"], cause["actor_id"]) == ("WORKER_DIED", actor._actor_id)
     assert "SIGKILL" in cause["error_message"]
@@ -128,7 +122,7 @@ def test_r13_state_is_not_restored(ray: ModuleType) -> None:
     assert ray.get([actor.add.remote(), actor.add.remote()], timeout=BOUND) == [1, 2]
     with pytest.raises(ray.exceptions.ActorUnavailableError):
         ray.get(actor.crash.remote(), timeout=BOUND)
-    wait_alive(actor)
+    wait_for_restart(actor, 1)
     assert ray.get(actor.add.remote(), timeout=BOUND) == 1
 
 

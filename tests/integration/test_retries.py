@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from tests.support import crowd
-from tests.support.looking import state, wait_for_death
+from tests.support.looking import state, wait_for_death, wait_for_restart
 from tests.support.mortals import Mortal, Notes
 from tests.support.stage import Stage
 from tests.support.waiting import wait_until
@@ -39,11 +39,6 @@ def gate(tmp_path: Path) -> Iterator[Path]:
 def mortal(ray: ModuleType, notes: Notes, first: tuple[str, ...] = ("live",), **options: Any) -> Any:
     """Create an actor."""
     return ray.remote(Mortal).options(**options).remote(str(notes.path), first)
-
-
-def wait_for_state(actor: Any, wanted: str) -> None:
-    """Wait until an actor is in a state."""
-    wait_until(lambda: state(actor).state == wanted, what=f"the actor to be {wanted}")
 
 
 def crash_in(notes: Notes, line: str) -> None:
@@ -76,11 +71,13 @@ def test_r3_the_nearer_setting_wins(ray: ModuleType, notes: Notes) -> None:
 
 
 def _runs(ray: ModuleType, notes: Notes, method: Any, line: str) -> int:
+    actor = method._handle
+    restarts = state(actor).num_restarts
     ref = method.remote(line, "os._exit(7)", 100)
     with pytest.raises(ray.exceptions.ActorUnavailableError):
         ray.get(ref, timeout=BOUND)
     # What is called while the actor restarts would be charged for that.
-    wait_for_state(method._handle, "ALIVE")
+    wait_for_restart(actor, restarts + notes.count(line))
     return notes.count(line)
 
 
@@ -94,7 +91,7 @@ def test_r4_at_most_once_without_retries(ray: ModuleType, notes: Notes) -> None:
         ray.get(died, timeout=BOUND)
     assert issubclass(ray.exceptions.ActorUnavailableError, ray.exceptions.RayActorError)
     assert issubclass(ray.exceptions.ActorDiedError, ray.exceptions.RayActorError)
-    wait_for_state(restarted, "ALIVE")
+    wait_for_restart(restarted, 1)
     assert (notes.count("first"), notes.count("second")) == (1, 1)
 
 

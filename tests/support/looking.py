@@ -7,7 +7,7 @@ from tests.support.waiting import wait_until
 
 from callboard.util import state as state_api
 
-__all__ = ["death", "gone", "state", "wait_for_death", "wait_for_end"]
+__all__ = ["death", "gone", "state", "wait_for_death", "wait_for_end", "wait_for_restart"]
 
 
 def state(handle: Any) -> Any:
@@ -27,6 +27,16 @@ def death(handle: Any) -> dict[str, Any]:
 def wait_for_death(handle: Any, *, timeout: float = 10.0) -> dict[str, Any]:
     """Wait until an actor is DEAD and return why."""
     return wait_until(lambda: death(handle), what=f"the death of {handle}", timeout=timeout)
+
+
+def wait_for_restart(handle: Any, number: int) -> None:
+    """Wait until the incarnation after so many restarts serves; right after a crash the state may be the old one's."""
+
+    def restarted() -> bool:
+        found = state(handle)
+        return bool(found.num_restarts >= number and found.state == "ALIVE")
+
+    wait_until(restarted, what=f"restart {number} of {handle}")
 
 
 def gone(pid: int) -> bool:
