@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from callboard_broker.errors import BrokerError
 from callboard_broker.operations import actors
 from callboard_broker.records import State
 from callboard_supervisor import decisions
@@ -134,7 +135,15 @@ class Caretaker:
             return
         if self._house.closing:
             self.endings.tell_to_end(resident)
-        self.look(resident.actor)
+        self._look_when_possible(resident.actor)
+
+    def _look_when_possible(self, actor: str) -> None:
+        # What the fork server tells is told once: nothing of it may be lost with a connection.
+        try:
+            self.look(actor)
+        except BrokerError as error:
+            _log.warning("actor %s is looked at again: %s", actor, error)
+            self._house.reactor.after(_FORK_AGAIN, lambda: self._look_when_possible(actor))
 
     def _exited(self, exit_: Exit) -> None:
         resident = self._house.residents.by_pid(exit_.pid)

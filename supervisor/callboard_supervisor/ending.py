@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from callboard_broker import ids, verdicts
 from callboard_broker.deaths import SEALED_DIED, SEALED_OWNER_DIED
-from callboard_broker.errors import BrokerError, BrokerRefusedError
+from callboard_broker.errors import BrokerError, BrokerRefusedError, BrokerUnreachableError
 from callboard_broker.operations import actors, clients
 from callboard_broker.page import Started
 from callboard_broker.records import State
@@ -92,6 +92,8 @@ class Endings:
         except BrokerRefusedError:
             # Not everybody may ask; then what the process sent last may count as not sent.
             return False
+        except BrokerUnreachableError:
+            return True
 
     def _work_off(self, resident: Resident, exit_: Exit) -> None:
         try:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from callboard_broker.errors import BrokerUnreachableError
 from callboard_broker.records import ActorRecord
 from callboard_broker.wire import checked, items, mapping, text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from callboard_broker.broker import Broker
     from callboard_broker.wire import Argument, Command, Reply, Wire
+
+T = TypeVar("T")
 
 
 class Link:
@@ -30,7 +33,7 @@ class Link:
             BrokerRefusedError: The reply is an error.
             BrokerUnreachableError: There is no connection, and none can be made now.
         """
-        return self._connected().call(*command)
+        return self._twice(lambda wire: wire.call(*command))
 
     def pipeline(self, commands: Sequence[Command]) -> list[Reply]:
         """Send commands in one packet and return their replies.
@@ -39,7 +42,7 @@ class Link:
             BrokerRefusedError: A reply is an error.
             BrokerUnreachableError: There is no connection, and none can be made now.
         """
-        return [checked(reply) for reply in self._connected().pipeline(commands)]
+        return [checked(reply) for reply in self._twice(lambda wire: wire.pipeline(commands))]
 
     def send_packed(self, commands: Sequence[bytes]) -> list[Reply]:
         """Send packed commands and return their replies, errors among them.
@@ -47,9 +50,12 @@ class Link:
         Raises:
             BrokerUnreachableError: There is no connection, and none can be made now.
         """
-        wire = self._connected()
-        wire.send_packed(b"".join(commands))
-        return [wire.receive() for _ in commands]
+
+        def send(wire: Wire) -> list[Reply]:
+            wire.send_packed(b"".join(commands))
+            return [wire.receive() for _ in commands]
+
+        return self._twice(send)
 
     def actor(self, actor: str) -> ActorRecord | None:
         """Read an actor's record."""
@@ -69,6 +75,14 @@ class Link:
     def close(self) -> None:
         """Close the connection."""
         self._wire.close()
+
+    def _twice(self, ask: Callable[[Wire], T]) -> T:
+        # A connection may have broken while idle, which shows only when it is used. All that a supervisor asks for
+        # can be asked for twice.
+        try:
+            return ask(self._connected())
+        except BrokerUnreachableError:
+            return ask(self._connected())
 
     def _connected(self) -> Wire:
         if self._wire.broken:
