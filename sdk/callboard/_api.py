@@ -102,7 +102,7 @@ def init(
     if namespace is not None:
         check.namespace("namespace", namespace)
     with _session._lock:  # noqa: SLF001 - two threads must not both start a callboard
-        session = _session.current()
+        session = _session.joined()
         if session is not None and ignore_reinit_error:
             return _context(session.client)
         timing = Timing.from_environment().override(_system_config or {})
@@ -258,11 +258,7 @@ def _wait_for(refs: Sequence[ObjectRef[Any]], number: int, timeout: float | None
     if len(refs) - len(missing) >= number:
         return
     client = missing[0]._client  # noqa: SLF001
-    if client.closed:
-        raise ValueError(
-            f"{missing[0]!r} belongs to a callboard that this process has left by shutdown(): its value cannot "
-            "come any more"
-        )
+    client.require_open(missing[0])
     for ref in missing:
         client.objects.want(ref)
     deadline = None if timeout is None else time.monotonic() + timeout
@@ -345,6 +341,7 @@ def kill(actor: ActorHandle, *, no_restart: bool = True) -> None:
         raise ValueError(f"kill() only works for actors, not for {type(actor)}: pass an actor handle")  # noqa: TRY004
     hold = actor._hold  # noqa: SLF001
     client = hold.client
+    client.require_open(actor)
     client.outbound.flush()
     if no_restart:
         state, node = items(client.ask(*actors.kill(client.keys, hold.actor, ids.new_token(), deaths.killed())))

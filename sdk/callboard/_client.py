@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from callboard import _definition
+from callboard import _definition, _serde
 from callboard._arguments import attach, pack_call
 from callboard._definition import TERMINATE, ClassInfo
 from callboard._holding import Hold, Holdings, Tokens
@@ -18,8 +18,9 @@ from callboard._inbox import Inbox
 from callboard._objects import OBJECT, Objects
 from callboard._outbound import Outbound
 from callboard._reader import BackgroundReader
-from callboard._result import Result
+from callboard._result import STATUS_LOCAL, Result
 from callboard._verdict import Verdicts
+from callboard.exceptions import RaySystemError
 from callboard_broker.deaths import SEALED_TERMINATE, STATUS_OK
 from callboard_broker.envelope import call_fields
 from callboard_broker.errors import BrokerUnreachableError
@@ -123,6 +124,8 @@ class Client:
         """
         with self.outbound.lock:
             if self.asker.broken:
+                if self.outbound.closed:
+                    raise BrokerUnreachableError("this client has been shut down")
                 self.asker = self._connect("ask")
             return self.asker.call(*command)
 
@@ -165,7 +168,13 @@ class Client:
             self.housekeeper.note(self._confirm)
 
     def expect(self, ref: ObjectRef[Any], callback: Callable[[], None]) -> None:
-        """Have a callback run when a reference has its value, even if no thread waits for it."""
+        """Have a callback run when a reference has its value, even if no thread waits for it.
+
+        Raises:
+            RaySystemError: The value cannot come any more.
+        """
+        if not ref._result.done:  # noqa: SLF001
+            self.require_open(ref)
         self.objects.want(ref)
         self.reader.expect(ref._result, callback)  # noqa: SLF001
 
@@ -207,17 +216,24 @@ class Client:
             result.resolve(status, body)
             self.inbox.wake()
 
-    def fail_all(self, status: bytes, body: bytes) -> None:
-        """Resolve every open call: this client cannot get outcomes any more."""
-        for call in list(self._pending):
-            self.fail(call, status, body)
+    def require_open(self, thing: object) -> None:
+        """Refuse a handle or a reference of a callboard that this process has left.
+
+        Raises:
+            RaySystemError: This client is closed.
+        """
+        if self.closed:
+            raise RaySystemError(
+                f"{thing!r} was used after shutdown(): it belongs to a callboard that this process has left. Call "
+                "init() and get a new one, for example by get_actor()."
+            )
 
     def forget_route(self, actor: str) -> None:
         """Forget the way to an actor that takes no more calls."""
         self._routes.pop(actor, None)
 
     def close(self, *, goodbye: bool) -> None:
-        """Leave the callboard: what was noted and sent so far counts; open calls are forgotten.
+        """Leave the callboard: what was noted and sent so far counts; whoever waits for open calls gets an error.
 
         Args:
             goodbye: Whether to say so, which ends this client's actors gracefully and at once.
@@ -231,10 +247,23 @@ class Client:
                 self.outbound.post(clients.say_goodbye(self.keys, self.id), _ignore)
                 self.outbound.post(clients.request_burial(self.keys, self.id), _ignore)
                 self.outbound.flush()
+        self._abandon()
         self.inbox.close()
         self.reader.stop()
         self.outbound.close()
         self.asker.close()
+
+    def _abandon(self) -> None:
+        """Resolve every open call: outcomes cannot come any more."""
+        error = RaySystemError("this process has left the callboard by shutdown() before the value came")
+        body = _serde.pack(error).body
+        with self.outbound.lock:
+            results = [*self._pending.values(), *self.objects.awaited()]
+            for route in self._routes.values():
+                results += [outgoing.result for outgoing in route.waiting]
+                route.waiting.clear()
+        for result in results:
+            result.resolve(STATUS_LOCAL, body)
 
     def _send(self, route: _Route, out: Outgoing) -> None:
         """Number a call and send it; the caller holds the lock."""

@@ -34,6 +34,8 @@ _KINDS: Final = (
     inspect.Parameter.KEYWORD_ONLY,
     inspect.Parameter.VAR_KEYWORD,
 )
+#: What every object has; not `hasattr(object, ...)`, which also finds what every class has, such as ``__call__``.
+_OF_OBJECTS: Final = frozenset(dir(object))
 
 #: Methods that every actor has, beside its own.
 TERMINATE: Final = "__ray_terminate__"
@@ -113,7 +115,7 @@ def describe(cls: type) -> dict[str, Any]:
     asynchronous = False
     for name in dir(cls):
         found = inspect.getattr_static(cls, name)
-        if not callable(getattr(cls, name, None)) or isinstance(found, type) or hasattr(object, name):
+        if not callable(getattr(cls, name, None)) or isinstance(found, type) or name in _OF_OBJECTS:
             continue
         function = inspect.unwrap(getattr(cls, name))
         if name != HOOK:

@@ -61,6 +61,7 @@ class ActorHandle:
     def __reduce__(self) -> tuple[Any, ...]:
         parcel = _serde.parcel_being_packed()
         if parcel is not None:
+            self._hold.client.require_open(self)
             parcel.actors[self._hold.actor] = self._hold
         return rebuild, (self._hold.actor, self._info.sha, self._retries)
 
@@ -80,14 +81,13 @@ class ActorMethod:
 
         Raises:
             TypeError: The arguments do not fit the method, or one cannot be pickled.
-            RayError: The callboard has been left.
+            RaySystemError: The callboard has been left.
         """
         self._method.check(args, kwargs)
         hold = self._handle._hold  # noqa: SLF001
         client = hold.client
         name = self._method.name
-        if client.closed:
-            raise _left(self)
+        client.require_open(self)
         if name == TERMINATE:
             result_id, result = client.terminate(hold)
             return ObjectRef(client, result_id, result)
@@ -149,12 +149,3 @@ def rebuild(actor: str, sha: str, retries: int) -> ActorHandle:
 
     client = _session.client()
     return ActorHandle(client.holdings.hold(actor), client.class_info(sha), retries)
-
-
-def _left(method: ActorMethod) -> Exception:
-    from callboard.exceptions import RaySystemError  # noqa: PLC0415 - errors are rare
-
-    return RaySystemError(
-        f"{method!r} was called after shutdown(): this handle belongs to a callboard that this process has left. "
-        "Call init() and get a new handle, for example by get_actor()."
-    )

@@ -156,9 +156,9 @@ class Inbox:
                     return
             reply = checked(wire.receive())
         except BrokerUnreachableError:
-            if self.closed:
-                raise
-            self._reconnect()
+            # Whoever waits looks once more at what he waits for: leaving has given it an outcome.
+            if not self.closed:
+                self._reconnect()
             return
         self._asked = False
         self._take(stream_entries(reply))

@@ -99,6 +99,10 @@ class Objects:
         """Fetch a value whose owner says that it is there."""
         self._client.housekeeper.note(lambda: self._fetch(name))
 
+    def awaited(self) -> list[Result]:
+        """Return what is looked for and not there yet."""
+        return list(self._awaited.values())
+
     def _fetch(self, name: str) -> None:
         result = self._awaited.get(name)
         if result is None:
@@ -128,6 +132,8 @@ class Objects:
 
     def _publish_value(self, ref: ObjectRef[Any]) -> None:
         client, name, result = self._client, ref.hex(), ref._result  # noqa: SLF001
+        if client.closed:
+            return
         status, body, targets = self._content(ref)
         values = [status, " ".join(targets).encode()]
         fields = seal_fields(client.broker.signer("object", name), _FIELDS, values, body)

@@ -73,6 +73,7 @@ class ObjectRef(Generic[T_co]):
         return f"ObjectRef({self.hex()})"
 
     def __reduce__(self) -> tuple[Any, ...]:
+        self._client.require_open(self)
         self._client.objects.publish(self)
         parcel = _serde.parcel_being_packed()
         if parcel is not None:

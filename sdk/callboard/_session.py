@@ -42,6 +42,11 @@ def current() -> Session | None:
     return _session
 
 
+def joined() -> Session | None:
+    """Return the session that this process has by being a worker, even if it was not needed before, or by `init`."""
+    return _begin() if _make is not None else _session
+
+
 def use(make: Callable[[], Session]) -> None:
     """Say how a session is made when one is needed and `init` has not been called."""
     global _make  # noqa: PLW0603 - one per process, by nature

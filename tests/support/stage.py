@@ -117,7 +117,7 @@ def stage(**options: str) -> Iterator[Stage]:
     with (
         tempfile.TemporaryDirectory(prefix="callboard-test-") as folder,
         # Its own, so that it does not see the workers of other runs on this machine.
-        tempfile.TemporaryDirectory(prefix="callboard-test-", dir="/dev/shm") as pages,
+        tempfile.TemporaryDirectory(prefix="cb-pages-", dir="/dev/shm") as pages,
         _environment(
             CALLBOARD_KEY=None,
             CALLBOARD_KEY_FILE=f"{folder}/cluster.key",
