@@ -133,10 +133,16 @@ def check_order(notes: Notes, callers: set[str], number: int) -> int:
 
 
 def _crash_while_busy(actor: Any, notes: Notes, crashes: int, calls_between: int) -> None:
-    for crash in range(1, crashes + 1):
-        wait_until(lambda crash=crash: len(notes.lines()) > crash * calls_between, what="progress", timeout=30)  # type: ignore[misc]
+    killed: set[int] = set()
+
+    def far_enough() -> bool:
+        return notes.pid not in killed and len(notes.lines()) > (len(killed) + 1) * calls_between
+
+    while len(killed) < crashes:
+        wait_until(far_enough, what="progress", timeout=30)
         os.kill(notes.pid, signal.SIGKILL)
-        wait_until(lambda crash=crash: state(actor).num_restarts == crash, what="the restart")  # type: ignore[misc]
+        killed.add(notes.pid)
+        wait_for_restart(actor, len(killed))
 
 
 def test_r5_order_over_crashes_for_several_callers(ray: ModuleType, on_stage: Stage, notes: Notes) -> None:

@@ -39,7 +39,9 @@ class Notes:
 
     def introduce(self) -> None:
         """Note the pid of this process."""
-        self._pid.write_text(str(os.getpid()))
+        draft = self._pid.with_suffix(f".{os.getpid()}")
+        draft.write_text(str(os.getpid()))
+        draft.rename(self._pid)
 
     @property
     def _pid(self) -> Path:
