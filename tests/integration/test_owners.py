@@ -63,8 +63,9 @@ def test_o1_the_owner_is_who_created(ray: ModuleType, on_stage: Stage, notes: No
     assert ray.get(mine.note.remote("lives on"), timeout=BOUND) == "lives on"
 
 
-@pytest.mark.parametrize("max_restarts", [0, -1])
-@pytest.mark.parametrize("way", [*CRASHES, *NORMAL, "SIGTERM", "sys.exit(3)"])
+@pytest.mark.parametrize(
+    ("way", "max_restarts"), [("SIGKILL", 0), *((way, -1) for way in (*CRASHES, *NORMAL, "SIGTERM", "sys.exit(3)"))]
+)
 def test_o2_actors_die_with_their_owner(ray: ModuleType, notes: Notes, way: str, max_restarts: int) -> None:
     """Without restart; calls of others raise; the cause names the owner; hooks run if the owner ended normally."""
     owners = [keeper(ray, notes)]
