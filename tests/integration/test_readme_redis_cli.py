@@ -80,7 +80,7 @@ def ask(values: dict[str, str], line: str) -> Reply:
         wire.close()
 
 
-def test_the_readme_has_the_commands() -> None:
+def test_l4_the_readme_has_the_commands() -> None:
     """Record, mailbox, holders, names, nodes, events and requests are all shown."""
     keys = Keyspace()
     actor = "<actor>"
@@ -94,7 +94,7 @@ def test_the_readme_has_the_commands() -> None:
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_the_command_shows_something(values: dict[str, str], line: str) -> None:
+def test_l4_the_command_shows_something(values: dict[str, str], line: str) -> None:
     """The server answers each of them, and not with nothing."""
     reply = ask(values, line)
     assert not isinstance(reply, ReplyError)
@@ -104,7 +104,7 @@ def test_the_command_shows_something(values: dict[str, str], line: str) -> None:
     assert reply
 
 
-def test_what_is_shown_is_what_is_there(values: dict[str, str]) -> None:
+def test_l4_what_is_shown_is_what_is_there(values: dict[str, str]) -> None:
     """The record says ALIVE, the mailbox has the two open calls, the name leads to the actor."""
     assert ask(values, "HGET 'cb:{0}:actor:<actor>' state") == b"ALIVE"
     assert ask(values, "XLEN 'cb:{0}:actor:<actor>:mailbox'") == 2
