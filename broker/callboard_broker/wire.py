@@ -121,6 +121,8 @@ class Wire:
             BrokerUnreachableError: The connection broke; whether the server got the commands is unknown.
         """
         try:
+            if self.broken:
+                raise ConnectionResetError("it broke before")
             self._socket.sendall(data)
         except OSError as error:
             self.broken = True

@@ -57,7 +57,7 @@ class Life:
         self._page.connected(integer(wire.call("CLIENT", "ID")))
         wire.call(*script("commit").load())
         self._creation: Creation = read_creation(settings, wire)
-        self._mailbox = Mailbox(settings, wire, self._page, Journal.create(Path(settings.page)))
+        self._mailbox = Mailbox(settings, wire, self._page, Journal.create(Path(settings.page)), self._leave_if_told)
         self._record = ActorRecord(
             actor_id=settings.actor,
             class_name=self._creation.record.class_name,
@@ -267,8 +267,17 @@ class Life:
             raise TypeError(f"{self._record.class_name}.{HOOK} is async and did not run: make it a plain method")
 
     def _on_sigterm(self, _number: int, _frame: object) -> None:
-        if not self._ending:
-            self._ending = True
+        if self._ending:
+            return
+        self._ending = True
+        executor = self._executor
+        # Only where nothing of ours is half-done: in the constructor, in a call, or waiting for one. Elsewhere it is
+        # looked for before the next of these.
+        if executor is None or executor.running is not None or self._mailbox.waiting:
+            raise Terminated
+
+    def _leave_if_told(self) -> None:
+        if self._ending:
             raise Terminated
 
     def _join(self) -> _session.Session:

@@ -23,6 +23,8 @@ from callboard_broker.scripts import script
 from callboard_broker.wire import ReplyError, checked, integer, items, maybe_text, pack, stream_entries, text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from callboard.worker._settings import Settings
     from callboard_broker.envelope import Signer
     from callboard_broker.journal import Journal
@@ -59,15 +61,26 @@ class Mailbox:
         settings: Which incarnation this is.
         wire: The connection to begin with.
         page: Told the server's id of each connection.
-        journal: Keeps outcomes until they are sent.
+        journal: Keeps outcomes until they are acknowledged.
+        before_waiting: Called before each wait for calls; may raise a way out.
     """
 
-    def __init__(self, settings: Settings, wire: Wire, page: StatusPage, journal: Journal) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        wire: Wire,
+        page: StatusPage,
+        journal: Journal,
+        before_waiting: Callable[[], None],
+    ) -> None:
         self._settings = settings
         self._keys = settings.broker.keys
         self._wire = wire
         self._page = page
         self._journal = journal
+        self._before_waiting = before_waiting
+        #: Whether the reading thread waits for calls, having nothing half-done: it may be interrupted.
+        self.waiting = False
         self._group = settings.token
         self._groups = 0
         self._sealed = ""
@@ -104,10 +117,14 @@ class Mailbox:
         try:
             self._send(self._read_packed)
             self._read_answers()
+            self.waiting = True
+            self._before_waiting()
             reply = self._wire.receive()
         except BrokerUnreachableError:
+            self.waiting = False
             self._take_over()
             return []
+        self.waiting = False
         if isinstance(reply, ReplyError):
             self._refused(str(reply))
             return []

@@ -74,6 +74,9 @@ class SerialExecutor:
         began = time.monotonic_ns()
         self._page.call_started(int(entry[:dash]), int(entry[dash + 1 :]), method.encode())
         self.running = call
+        if self._leaving() is Leaving.WITH_THE_CALL:
+            # Told so since the last look; from here on being told interrupts the call.
+            return False
         outcome = self._runner.run(call)
         self.running = None
         self._page.call_finished()
