@@ -131,11 +131,11 @@ def test_an_actor_that_may_be_restarted_moves_when_its_node_closes(ray: ModuleTy
         worker = ray.remote(max_restarts=1, max_task_retries=1, resources={"first": 1})(Worker).remote()
         pid = ray.get(worker.pid.remote(), timeout=10)
         with another_supervisor(on_stage, resources='{"first": 1}'):
+            actor = worker._actor_id
             os.kill(first.pid, signal.SIGTERM)
-            ref = worker.pid.remote()
-            assert ray.get(ref, timeout=20) != pid
-            assert record(on_stage, worker._actor_id).num_restarts == 1
-            del worker, ref
+            wait_until(lambda: record(on_stage, actor).num_restarts == 1, what="the restart")
+            assert ray.get(worker.pid.remote(), timeout=20) != pid
+            del worker
             wait_until(
                 lambda: not items(on_stage.wire.call("SMEMBERS", on_stage.broker.keys.actors)), what="actors to go"
             )
