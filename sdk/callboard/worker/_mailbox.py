@@ -38,6 +38,8 @@ _COUNT: Final = 200
 _BLOCK_MS: Final = 10_000
 #: Outcomes that are sent together at most.
 _TOGETHER: Final = 32
+#: Errors of a server that will be ready soon, or that another will replace.
+_TRANSIENT: Final = ("LOADING", "MASTERDOWN", "CLUSTERDOWN", "READONLY", "BUSY", "TRYAGAIN")
 _CALLER: Final = operator.itemgetter(0)
 #: Outcomes that may be unanswered before their answers are read.
 _OWED: Final = 1_000
@@ -245,16 +247,16 @@ class Mailbox:
     def _commit_refused(self, reply: ReplyError) -> None:
         if str(reply).startswith("FENCED"):
             raise Fenced(str(reply))
-        if not str(reply).startswith("NOSCRIPT"):
+        if not str(reply).startswith(("NOSCRIPT", *_TRANSIENT)):
             raise Lost(f"an outcome was refused: {reply}")
-        # The server forgot the script, and refused what came after alike. A new connection loads it and sends all
-        # again.
-        raise BrokerUnreachableError("the server's script cache was flushed")
+        # The server forgot the script, or is not ready, and refused what came after alike. A new connection loads the
+        # script and sends all again.
+        raise BrokerUnreachableError(f"an outcome must be sent again: {reply}")
 
     def _refused(self, error: str) -> None:
         if error.startswith(("NOGROUP", "UNBLOCKED", "ERR no such key", "WRONGTYPE")):
             self._look_at_record(error)
-        elif error.startswith(("LOADING", "MASTERDOWN", "CLUSTERDOWN", "READONLY", "BUSY", "TRYAGAIN")):
+        elif error.startswith(_TRANSIENT):
             self._take_over()
         else:
             raise Lost(f"the mailbox cannot be read: {error}")
