@@ -126,6 +126,7 @@ class Client:
             if self.asker.broken:
                 if self.outbound.closed:
                     raise BrokerUnreachableError("this client has been shut down")
+                self.asker.close()
                 self.asker = self._connect("ask")
             return self.asker.call(*command)
 

@@ -86,5 +86,6 @@ class Link:
 
     def _connected(self) -> Wire:
         if self._wire.broken:
+            self._wire.close()
             self._wire = self.broker.connect(self._name)
         return self._wire
