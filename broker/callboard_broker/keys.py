@@ -176,8 +176,3 @@ class Keyspace:
     def commands(self, node: str) -> bytes:
         """STREAM: what a node is asked to do."""
         return self._meta("node", node, "commands")
-
-    @property
-    def names_pattern(self) -> bytes:
-        """SCAN pattern of all name keys."""
-        return self._in_bucket("name", "*").replace(b"[", b"\\[")

@@ -78,9 +78,11 @@ class Caretaker:
         for event in self._house.nursery.reap_orphans():
             self._exited(event.exit)
 
-    def adopt(self, record: ActorRecord, process: Process | None) -> None:
+    def adopt(self, record: ActorRecord) -> None:
         """Take over an actor whose supervisor is gone: with its process if that lives, else as one that died."""
         house = self._house
+        here = record.host == house.config.host and record.pid
+        process = Process.adopt(record.pid, record.start_time) if here else None
         house.link.call("HSET", house.keys.actor(record.actor_id), "node", house.node)
         resident = house.residents.admit(record)
         resident.token = record.token
@@ -106,8 +108,7 @@ class Caretaker:
         if not record.node:
             self.starting.place(record.actor_id)
         elif record.node == house.node:
-            here = record.host == house.config.host and record.pid
-            self.adopt(record, Process.adopt(record.pid, record.start_time) if here else None)
+            self.adopt(record)
         else:
             signer = house.link.broker.signer("command", record.node)
             house.link.call(*actors.command_node(house.keys, record.node, signer, "look", record.actor_id))

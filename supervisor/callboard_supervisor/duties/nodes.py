@@ -118,8 +118,7 @@ class Nodes:
             if record.node == self._house.node:
                 self._caretaker.look(record.actor_id)
             elif record.node and record.node not in known:
-                here = record.host == self._house.config.host and record.pid
-                self._caretaker.adopt(record, Process.adopt(record.pid, record.start_time) if here else None)
+                self._caretaker.adopt(record)
         except BrokerError as error:
             _log.warning("actor %s waits for the next sweep: %s", record.actor_id, error)
 
