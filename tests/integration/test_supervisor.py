@@ -81,10 +81,10 @@ def test_workers_outlive_their_supervisor_and_are_adopted(ray: ModuleType, on_st
     with another_supervisor(on_stage, resources='{"here": 1}') as first:
         worker = ray.remote(resources={"here": 1}, max_restarts=1)(Worker).remote()
         pid = ray.get(worker.pid.remote(), timeout=10)
-        os.kill(first.pid, signal.SIGKILL)
-        assert ray.get(worker.pid.remote(), timeout=10) == pid
         actor = worker._actor_id
         old = record(on_stage, actor).node
+        os.kill(first.pid, signal.SIGKILL)
+        assert ray.get(worker.pid.remote(), timeout=10) == pid
         wait_until(lambda: record(on_stage, actor).node != old, what="another node to take over")
         assert ray.get([worker.pid.remote(), worker.count.remote()], timeout=10) == [pid, 3]
         assert record(on_stage, worker._actor_id).num_restarts == 0

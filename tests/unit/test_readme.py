@@ -20,7 +20,7 @@ def blocks(language: str) -> list[str]:
 
 
 def keys() -> set[str]:
-    """Make every key that there is, with its parameters' names in place of values."""
+    """Make every key that there is, with its parameters' names in place of values, and as a pattern with stars."""
     space = Keyspace()
     found = set()
     for name, member in vars(Keyspace).items():
@@ -29,7 +29,7 @@ def keys() -> set[str]:
         elif inspect.isfunction(member) and not name.startswith("_"):
             parameters = list(inspect.signature(member).parameters)[1:]
             found.add(member(space, *[f"<{parameter}>" for parameter in parameters]).decode())
-    return found
+    return found | {re.sub("<[a-z_]+>", "*", key) for key in found}
 
 
 def test_the_first_program_is_an_example() -> None:
