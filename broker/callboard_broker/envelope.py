@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from callboard_broker.errors import ForgedEntryError, MalformedEntryError, StaleEntryError
 from callboard_broker.wire import HOLE, template
@@ -100,6 +101,10 @@ class Call:
     def caller(self) -> str:
         """Return the client that made the call; ``-`` for the entry of nobody."""
         return self.id[: self.id.rfind(b"/")].decode()
+
+    def option(self, name: str) -> Any:
+        """Return what is set under a name in ``opts``; None when nothing is."""
+        return json.loads(self.opts).get(name) if self.opts else None
 
 
 def call_fields(

@@ -85,6 +85,10 @@ class Keyspace:
         """HASH: what the queued calls of an actor carry."""
         return self._in_bucket("actor", actor, "carried")
 
+    def control(self, actor: str) -> bytes:
+        """STREAM: what callers have to say about calls that an actor's worker may have in hand."""
+        return self._in_bucket("actor", actor, "control")
+
     def rejected(self, actor: str) -> bytes:
         """STREAM: entries of an actor's mailbox that failed verification."""
         return self._in_bucket("actor", actor, "rejected")

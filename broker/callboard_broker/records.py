@@ -102,6 +102,9 @@ class ActorRecord(_Stored):
     max_restarts: int = 0
     num_restarts: int = 0
     max_task_retries: int = 0
+    max_concurrency: int = 1
+    max_pending_calls: int = -1
+    concurrency_groups: str = ""
     detached: bool = False
     num_cpus: float = 0.0
     resources: str = ""

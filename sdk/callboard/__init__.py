@@ -3,6 +3,7 @@
 from callboard import actor, exceptions
 from callboard._actor_class import ActorClass
 from callboard._api import get, get_actor, init, is_initialized, kill, put, remote, shutdown, wait
+from callboard._cancelling import cancel
 from callboard._context import get_runtime_context
 from callboard._handle import ActorHandle
 from callboard._method import method
@@ -16,6 +17,7 @@ __all__ = [
     "ObjectRef",
     "__version__",
     "actor",
+    "cancel",
     "exceptions",
     "get",
     "get_actor",

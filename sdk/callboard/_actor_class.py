@@ -11,6 +11,7 @@ from callboard import _names, _session
 from callboard._arguments import pack_creation
 from callboard._definition import Definition
 from callboard._handle import ActorHandle
+from callboard._terms import terms_of
 from callboard.exceptions import ActorClassInheritanceException
 from callboard_broker import ids
 from callboard_broker.envelope import seal_fields
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Fields of a creation that are signed beside its body, in order.
 CREATION_FIELDS = ("definition", "owner", "options", "tokens")
+#: How many calls of an async actor run at once, if nobody says otherwise.
+ASYNC_CONCURRENCY = 1000
 
 
 class ActorClass:
@@ -99,10 +102,9 @@ def _create(
     actor_class: ActorClass, options: ActorOptions, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> ActorHandle:
     definition = actor_class.definition()
-    _refuse_what_is_missing(definition, options)
+    _check_groups(definition, options)
     definition.info.methods["__init__"].check(args, kwargs)
     client = _session.client()
-    retries = options.max_task_retries
     if options.name is not None and options.get_if_exists:
         existing = _names.find(client, options.namespace or client.identity.namespace, options.name)
         if existing is not None:
@@ -121,25 +123,20 @@ def _create(
             client.holdings.handed_over(targets, token, recipient)
 
         client.outbound.post(create, acknowledged)
-    handle = ActorHandle(hold, definition.info, retries)
+    handle = ActorHandle(hold, definition.info, terms_of(record, definition.info))
     if options.name is None:
         return handle
     return _names.claim(client, record, handle, options)
 
 
-def _refuse_what_is_missing(definition: Definition, options: ActorOptions) -> None:
-    wanted = {
-        "async methods": definition.info.asynchronous,
-        "max_concurrency": (options.max_concurrency or 1) > 1,
-        "concurrency_groups": bool(options.concurrency_groups),
-        "max_pending_calls": options.max_pending_calls > 0,
-    }
-    for what, missing in wanted.items():
-        if missing:
-            raise NotImplementedError(
-                f"{definition.info.name} uses {what}, which callboard does not support yet: its actors run one "
-                "call at a "
-                "time. Use plain methods, and several actors for concurrency."
+def _check_groups(definition: Definition, options: ActorOptions) -> None:
+    for name, method in definition.info.methods.items():
+        group = method.options.get("concurrency_group")
+        if group is not None and group not in options.concurrency_groups:
+            known = ", ".join(options.concurrency_groups) or "none"
+            raise ValueError(
+                f"{definition.info.name}.{name} is marked for the concurrency group {group!r}, but the actor's groups "
+                f"are: {known}. Name it in @callboard.remote(concurrency_groups={{{group!r}: 2}})."
             )
 
 
@@ -155,6 +152,9 @@ def _record(client: Client, definition: Definition, options: ActorOptions) -> Ac
         job_id=client.identity.job_id,
         max_restarts=options.max_restarts,
         max_task_retries=options.max_task_retries,
+        max_concurrency=options.max_concurrency or (ASYNC_CONCURRENCY if definition.info.asynchronous else 1),
+        max_pending_calls=options.max_pending_calls,
+        concurrency_groups=json.dumps(dict(options.concurrency_groups)) if options.concurrency_groups else "",
         detached=detached,
         num_cpus=options.num_cpus or 0.0,
         resources=json.dumps(options.resources) if options.resources else "",
@@ -179,8 +179,7 @@ def _creation(
         # Where it looks up names: as its creator does, wherever its own name is.
         "namespace": client.identity.namespace,
         "job_id": record.job_id,
-        "max_concurrency": options.max_concurrency,
-        "max_task_retries": options.max_task_retries,
+        "max_concurrency": record.max_concurrency,
         "concurrency_groups": options.concurrency_groups,
         "runtime_env": options.runtime_env,
         "path": [os.path.abspath(entry) for entry in sys.path],  # noqa: PTH100 - '' is the working directory

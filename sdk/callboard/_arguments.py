@@ -12,7 +12,7 @@ from callboard_broker.deaths import STATUS_OK
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from callboard._client import Outgoing
+    from callboard._route import Outgoing
     from callboard._serde import Parcel
 
 

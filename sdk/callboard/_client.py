@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections import deque
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from callboard import _definition, _serde
@@ -18,11 +16,13 @@ from callboard._inbox import Inbox
 from callboard._objects import OBJECT, Objects
 from callboard._outbound import Outbound
 from callboard._reader import BackgroundReader
-from callboard._result import STATUS_LOCAL, Result
+from callboard._result import STATUS_LOCAL, Result, Sent
+from callboard._route import Outgoing, Route
 from callboard._verdict import Verdicts
-from callboard.exceptions import RaySystemError
-from callboard_broker.deaths import SEALED_TERMINATE, STATUS_OK
-from callboard_broker.envelope import call_fields
+from callboard.exceptions import PendingCallsLimitExceeded, RaySystemError
+from callboard_broker import verdicts
+from callboard_broker.deaths import SEALED_TERMINATE, STATUS_CANCELLED, STATUS_OK
+from callboard_broker.envelope import Outcome, call_fields, sign_outcome
 from callboard_broker.errors import BrokerUnreachableError
 from callboard_broker.operations import actors, calls, clients
 from callboard_broker.wire import Reply, ReplyError, checked, pack
@@ -32,41 +32,14 @@ if TYPE_CHECKING:
 
     from callboard._ref import ObjectRef
     from callboard._serde import Parcel
+    from callboard._terms import Terms
     from callboard_broker.broker import Broker
-    from callboard_broker.envelope import Outcome
     from callboard_broker.records import ClientRecord
     from callboard_broker.wire import Argument, Wire
 
 TERMINATE_METHOD = TERMINATE.encode()
 #: Seconds for which a broken connection is tried again before what waits on it fails.
 PATIENCE = 30.0
-
-
-@dataclass(slots=True)
-class Outgoing:
-    """A call that has been made and is not sent yet."""
-
-    hold: Hold
-    id: bytes
-    method: bytes
-    parcel: Parcel
-    retries: int
-    opts: bytes
-    result: Result
-    dependencies: Sequence[ObjectRef[Any]] = ()
-
-    @property
-    def ready(self) -> bool:
-        """Tell whether every argument has its value."""
-        return all(ref._result.done for ref in self.dependencies)  # noqa: SLF001
-
-
-@dataclass(slots=True)
-class _Route:
-    """The way to one actor: how many calls went there, and those that wait for their arguments."""
-
-    seq: int = 0
-    waiting: deque[Outgoing] = field(default_factory=deque)
 
 
 class Client:
@@ -85,7 +58,7 @@ class Client:
         self.id = identity.id
         self._prefix = f"{self.id}/".encode()
         self._count = 0
-        self._routes: dict[str, _Route] = {}
+        self._routes: dict[str, Route] = {}
         self._pending: dict[bytes, Result] = {}
         self._version = broker.version
         #: Class definitions that this client has published or read, by content.
@@ -98,11 +71,12 @@ class Client:
         self.outbound = Outbound(lambda: self._connect("out"))
         self.housekeeper = Housekeeper(self._beat, beat_interval)
         self.holdings = Holdings(self)
+        self._outcome_signer = broker.signer("outcome", self.id)
         self.inbox = Inbox(
             self.keys.inbox(self.id),
             lambda: self._connect("in"),
             self.outbound,
-            broker.signer("outcome", self.id),
+            self._outcome_signer,
             self.deliver,
         )
         self.reader = BackgroundReader(self.inbox)
@@ -131,23 +105,35 @@ class Client:
             return self.asker.call(*command)
 
     def call(
-        self, hold: Hold, method: bytes, arguments: tuple[Sequence[Any], dict[str, Any]], *, retries: int, opts: bytes
+        self,
+        hold: Hold,
+        method: bytes,
+        arguments: tuple[Sequence[Any], dict[str, Any]],
+        terms: Terms,
+        *,
+        retries: int = 0,
+        opts: bytes = b"",
     ) -> tuple[str, Result]:
         """Call a method of an actor; the result comes later, whatever happens. Return the call's id and the result.
 
         Top-level references among the arguments are replaced by their values. While one of them is pending, the call
-        and all later ones of this process to that actor wait here, in order.
+        waits here; of an actor that keeps the order, later calls of this process wait behind it.
+
+        Raises:
+            PendingCallsLimitExceeded: The actor takes no more unfinished calls of one client.
         """
         parcel, dependencies = pack_call(*arguments)
         result = Result()
         with self.outbound.lock:
             route = self._routes.get(hold.actor)
             if route is None:
-                route = self._routes[hold.actor] = _Route()
+                route = self._routes[hold.actor] = Route(terms.ordered)
+            if terms.max_pending > 0:
+                self._count_unfinished(route, result, terms.max_pending)
             self._count += 1
             call = self._prefix + b"%d" % self._count
             outgoing = Outgoing(hold, call, method, parcel, retries, opts, result, dependencies)
-            if route.waiting or (dependencies and not outgoing.ready):
+            if (route.waiting or dependencies) and route.must_wait(outgoing):
                 route.waiting.append(outgoing)
             else:
                 self._send(route, outgoing)
@@ -158,9 +144,36 @@ class Client:
                 self.expect(ref, lambda: self._advance(route))
         return call.decode(), result
 
-    def terminate(self, hold: Hold) -> tuple[str, Result]:
+    def terminate(self, hold: Hold, terms: Terms) -> tuple[str, Result]:
         """Call ``__ray_terminate__``: the actor ends after the calls before it, and takes none after it."""
-        return self.call(hold, TERMINATE_METHOD, ((), {}), retries=0, opts=b"")
+        return self.call(hold, TERMINATE_METHOD, ((), {}), terms)
+
+    def cancel(self, ref: ObjectRef[Any]) -> None:
+        """Take a call back, unless it has its outcome; the call of this client that a reference is of.
+
+        Raises:
+            ValueError: It is not a call of this client.
+        """
+        result = ref._result  # noqa: SLF001
+        call = ref._id.encode()  # noqa: SLF001
+        if result.done:
+            return
+        with self.outbound.lock:
+            route = next((route for route in self._routes.values() if route.withdraw(result)), None)
+        if route is None and call not in self._pending:
+            raise ValueError(f"{ref!r} is not of a call that this process made: cancel it where it was called")
+        outcome = Outcome(call, STATUS_CANCELLED, b"", verdicts.cancelled(call.decode()))
+        if route:
+            result.resolve(outcome.status, outcome.body)
+            self._advance(route)
+            return
+        self.outbound.flush()
+        if result.sent is not None:
+            mac = sign_outcome(self._outcome_signer, outcome)
+            self.outbound.post(calls.cancel(self.keys, self.id, *result.sent, outcome=outcome, mac=mac), _ignore)
+            self.outbound.flush()
+        # One outcome or the other is in the inbox by now.
+        self.wait(lambda: result.done, PATIENCE)
 
     def confirm_soon(self) -> None:
         """Read acknowledgements soon although nobody may be waiting: until then they keep what messages carry."""
@@ -266,7 +279,7 @@ class Client:
         for result in results:
             result.resolve(STATUS_LOCAL, body)
 
-    def _send(self, route: _Route, out: Outgoing) -> None:
+    def _send(self, route: Route, out: Outgoing) -> None:
         """Number a call and send it; the caller holds the lock."""
         parcel = out.parcel
         body, targets = parcel.body, parcel.targets if parcel.carries else []
@@ -276,21 +289,21 @@ class Client:
                 return
             body, targets = attached
         route.seq += 1
-        call, actor = out.id, out.hold.actor
+        seq, call, actor = route.seq, out.id, out.hold.actor
         self._pending[call] = out.result
         if targets:
-            self._send_carrying(route.seq, out, body, targets)
+            self._send_carrying(seq, out, body, targets)
         elif out.opts or out.method == TERMINATE_METHOD:
-            fields = self._fields(route.seq, out, out.opts, body)
+            fields = self._fields(seq, out, out.opts, body)
             command = (
                 actors.seal(self.keys, actor, SEALED_TERMINATE, fields)
                 if out.method == TERMINATE_METHOD
                 else calls.post(self.keys.mailbox(actor), fields)
             )
-            self.outbound.post_locked(pack(command), lambda reply: self._acknowledged(call, actor, reply))
+            self.outbound.post_locked(pack(command), lambda reply: self._acknowledged(call, actor, seq, reply))
         else:
-            packed = out.hold.writer.write(call, route.seq, out.method, out.retries, self.now_ms(), body)
-            self.outbound.post_locked(packed, lambda reply: self._acknowledged(call, actor, reply))
+            packed = out.hold.writer.write(call, seq, out.method, out.retries, self.now_ms(), body)
+            self.outbound.post_locked(packed, lambda reply: self._acknowledged(call, actor, seq, reply))
 
     def _send_carrying(self, seq: int, out: Outgoing, body: bytes, targets: list[str]) -> None:
         call, actor = out.id, out.hold.actor
@@ -301,7 +314,7 @@ class Client:
         def acknowledged(reply: Reply, _keep: Outgoing = out) -> None:
             settle = self.holdings.handed_over if isinstance(reply, bytes) else self.holdings.take_back
             self.outbound.aftermath.append(lambda: settle(targets, token, actor))
-            self._acknowledged(call, actor, reply)
+            self._acknowledged(call, actor, seq, reply)
 
         fields = self._fields(seq, out, opts, body)
         command = calls.post_carrying(self.keys, actor, self.id, call, " ".join(targets), fields)
@@ -312,20 +325,33 @@ class Client:
             out.hold.signer, self._version, out.id, seq, out.method, out.retries, self.now_ms(), opts, body
         )
 
-    def _acknowledged(self, call: bytes, actor: str, reply: Reply) -> None:
+    def _acknowledged(self, call: bytes, actor: str, seq: int, reply: Reply) -> None:
         if isinstance(reply, bytes):
+            result = self._pending.get(call)
+            if result is not None:
+                result.sent = Sent(actor, reply, seq)
             return
         if isinstance(reply, ReplyError):
             self.outbound.aftermath.append(lambda: self.verdicts.refused(call, str(reply)))
         else:
             self.outbound.aftermath.append(lambda: self.verdicts.no_mailbox(call, actor))
 
-    def _advance(self, route: _Route) -> None:
+    def _advance(self, route: Route) -> None:
         with self.outbound.lock:
-            while route.waiting and route.waiting[0].ready:
-                self._send(route, route.waiting.popleft())
+            for outgoing in route.due():
+                self._send(route, outgoing)
         self.outbound.clean_up()
         self.inbox.wake()
+
+    def _count_unfinished(self, route: Route, result: Result, limit: int) -> None:
+        # What has come and has not been read does not count.
+        if route.unfinished >= limit and not self.inbox.wait(lambda: route.unfinished < limit, time.monotonic()):
+            raise PendingCallsLimitExceeded(
+                f"the actor has {route.unfinished} unfinished calls of this process, and max_pending_calls={limit}: "
+                "get or await some of them first"
+            )
+        route.begun()
+        result.on_done(route.ended)
 
     def _confirm(self) -> None:
         self._confirming = False

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from callboard import _session
 from callboard._handle import ActorHandle
+from callboard._terms import terms_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +57,7 @@ class RuntimeContext:
         creation = inside.creation
         client.published.setdefault(creation.info.sha, creation.info)
         hold = client.holdings.hold(inside.settings.actor)
-        return ActorHandle(hold, creation.info, int(creation.options["max_task_retries"]))
+        return ActorHandle(hold, creation.info, terms_of(creation.record, creation.info))
 
     @property
     def namespace(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from callboard import _retry_policy as retry_policy
@@ -13,6 +14,7 @@ from callboard._ref import ObjectRef
 if TYPE_CHECKING:
     from callboard._definition import ClassInfo, MethodInfo
     from callboard._holding import Hold
+    from callboard._terms import Terms
 
 
 class ActorHandle:
@@ -22,16 +24,16 @@ class ActorHandle:
     name the same actor, and may be passed on in arguments, results and objects.
     """
 
-    __slots__ = ("__weakref__", "_hold", "_info", "_retries")
+    __slots__ = ("__weakref__", "_hold", "_info", "_terms")
 
     _hold: Hold
     _info: ClassInfo
-    _retries: int
+    _terms: Terms
 
-    def __init__(self, hold: Hold, info: ClassInfo, retries: int) -> None:
+    def __init__(self, hold: Hold, info: ClassInfo, terms: Terms) -> None:
         object.__setattr__(self, "_hold", hold)
         object.__setattr__(self, "_info", info)
-        object.__setattr__(self, "_retries", retries)
+        object.__setattr__(self, "_terms", terms)
 
     @property
     def _actor_id(self) -> str:
@@ -63,7 +65,7 @@ class ActorHandle:
         if parcel is not None:
             self._hold.client.require_open(self)
             parcel.actors[self._hold.actor] = self._hold
-        return rebuild, (self._hold.actor, self._info.sha, self._retries)
+        return rebuild, (self._hold.actor, self._info.sha, self._terms)
 
 
 class ActorMethod:
@@ -88,11 +90,12 @@ class ActorMethod:
         client = hold.client
         name = self._method.name
         client.require_open(self)
+        terms = self._handle._terms  # noqa: SLF001
         if name == TERMINATE:
-            result_id, result = client.terminate(hold)
+            result_id, result = client.terminate(hold, terms)
             return ObjectRef(client, result_id, result)
         retries, returns, opts = self._resolved()
-        call, result = client.call(hold, name.encode(), (args, kwargs), retries=retries, opts=opts)
+        call, result = client.call(hold, name.encode(), (args, kwargs), terms, retries=retries, opts=opts)
         if returns == 1:
             return ObjectRef(client, call, result)
         result.returns = returns
@@ -117,20 +120,24 @@ class ActorMethod:
         raise NotImplementedError("callboard has no compiled graphs: call the method with .remote()")
 
     def _resolved(self) -> tuple[int, int, bytes]:
+        terms = self._handle._terms  # noqa: SLF001
         if self._options is None and not self._method.options:
-            return self._handle._retries, 1, b""  # noqa: SLF001
+            return terms.retries, 1, b""
         options = self._options or MethodOptions.parse(self._method.options)
         retries = options.max_task_retries
         returns = 1 if options.num_returns is None else options.num_returns
         if not isinstance(returns, int):
             raise NotImplementedError(f"num_returns={returns!r} is not supported for {self!r}: return a list")
-        if options.concurrency_group:
-            raise NotImplementedError(f"concurrency groups are not supported yet: {self!r} runs one call at a time")
-        return (
-            self._handle._retries if retries is None else retries,  # noqa: SLF001
-            returns,
-            retry_policy.to_opts(options.retry_exceptions),
-        )
+        opts: dict[str, object] = {}
+        group = options.concurrency_group
+        if group is not None:
+            if group not in terms.groups:
+                known = ", ".join(terms.groups) or "none"
+                raise ValueError(f"{self!r} has no concurrency group {group!r}; the actor's groups are: {known}")
+            opts["group"] = group
+        if options.retry_exceptions:
+            opts |= retry_policy.wish(options.retry_exceptions)
+        return terms.retries if retries is None else retries, returns, json.dumps(opts).encode() if opts else b""
 
     def __call__(self, *_args: Any, **_kwargs: Any) -> Any:
         name = self._method.name
@@ -143,9 +150,9 @@ class ActorMethod:
         return f"{self._handle!r}.{self._method.name}"
 
 
-def rebuild(actor: str, sha: str, retries: int) -> ActorHandle:
+def rebuild(actor: str, sha: str, terms: Terms) -> ActorHandle:
     """Make a handle from its pickled form: this process holds the actor, too, from now on."""
     from callboard import _session  # noqa: PLC0415 - pickles name this function; the session is needed only when it runs
 
     client = _session.client()
-    return ActorHandle(client.holdings.hold(actor), client.class_info(sha), retries)
+    return ActorHandle(client.holdings.hold(actor), client.class_info(sha), terms)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from callboard._handle import ActorHandle
+from callboard._terms import terms_of
 from callboard.exceptions import ActorAlreadyExistsError
 from callboard_broker.operations import actors
 from callboard_broker.records import ActorRecord, State
@@ -24,7 +25,8 @@ def find(client: Client, namespace: str, name: str) -> ActorHandle | None:
     record = _read(client, actor)
     if record is None or _stale(record):
         return None
-    return ActorHandle(client.holdings.hold(actor), client.class_info(record.definition), record.max_task_retries)
+    info = client.class_info(record.definition)
+    return ActorHandle(client.holdings.hold(actor), info, terms_of(record, info))
 
 
 def claim(client: Client, record: ActorRecord, handle: ActorHandle, options: ActorOptions) -> ActorHandle:

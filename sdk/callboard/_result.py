@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from callboard import _failures, _serde
 from callboard_broker.deaths import STATUS_ERROR, STATUS_OK
@@ -19,13 +19,27 @@ STATUS_LOCAL = b"local"
 _registering = threading.Lock()
 
 
+class Sent(NamedTuple):
+    """Where a call went.
+
+    Attributes:
+        actor: To which actor.
+        entry: Its entry in the mailbox.
+        seq: Its number among those of this client to that actor.
+    """
+
+    actor: str
+    entry: bytes
+    seq: int
+
+
 class Result:
     """One outcome, shared by the references to it.
 
     It is resolved once; a second outcome changes nothing. Reading needs no lock: ``status`` is set last.
     """
 
-    __slots__ = ("__weakref__", "_callbacks", "body", "keep", "returns", "status")
+    __slots__ = ("__weakref__", "_callbacks", "body", "keep", "returns", "sent", "status")
 
     def __init__(self) -> None:
         self.status: bytes | None = None
@@ -34,6 +48,8 @@ class Result:
         self.keep: Tokens | object | None = None
         #: How many values the call is to return, each with a reference of its own.
         self.returns = 1
+        #: Where the call went; None until that is acknowledged.
+        self.sent: Sent | None = None
         self._callbacks: list[Callable[[], None]] | None = None
 
     @property

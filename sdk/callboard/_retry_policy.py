@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 from callboard import _serde
@@ -16,12 +15,9 @@ if TYPE_CHECKING:
 _FIELD: Final = "retry_exceptions"
 
 
-def to_opts(wanted: bool | tuple[type[Exception], ...]) -> bytes:
-    """Return the ``opts`` of a call for whose exceptions ``.options()`` asked; the empty string for none."""
-    if not wanted:
-        return b""
-    told = True if wanted is True else base64.b64encode(_serde.pack(wanted).body).decode()
-    return json.dumps({_FIELD: told}).encode()
+def wish(wanted: bool | tuple[type[Exception], ...]) -> dict[str, object]:
+    """Return what the ``opts`` of a call say for whose exceptions ``.options()`` asked."""
+    return {_FIELD: True if wanted is True else base64.b64encode(_serde.pack(wanted).body).decode()}
 
 
 def retries(call: Call, function: Any, error: BaseException) -> bool:
@@ -29,7 +25,7 @@ def retries(call: Call, function: Any, error: BaseException) -> bool:
 
     What came with the call, which has been verified, is nearer than what ``@method`` set.
     """
-    told = json.loads(call.opts).get(_FIELD) if call.opts else None
+    told = call.option(_FIELD)
     if told is None:
         options = MethodOptions.parse(getattr(function, MARK, {}))
     else:

@@ -43,6 +43,7 @@ def values(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
         dead = clerks.remote()
         callboard.kill(dead)
         reading = [clerk.read.remote(str(pipe)), clerk.done.remote()]
+        callboard.cancel(clerk.done.remote())
         actor = clerk._actor_id
         wait_until(lambda: _call_of(actor) == "read", what="the clerk to read")
         wait_until(lambda: _state_of(dead._actor_id) == "DEAD", what="the other to be dead")

@@ -67,22 +67,3 @@ def test_r9_the_nearer_setting_wins(ray: ModuleType, flaky: Any) -> None:
     assert ray.get(flaky.plain.options(retry_exceptions=[LookupError]).remote("f", 3), timeout=10) == 3
     with pytest.raises(KeyError):
         ray.get(flaky.plain.remote("g", 2), timeout=10)
-
-
-@pytest.mark.parametrize(
-    "options", [{"max_concurrency": 2}, {"concurrency_groups": {"io": 2}}, {"max_pending_calls": 1}]
-)
-def test_what_is_not_there_yet_is_refused(ray: ModuleType, options: dict[str, Any]) -> None:
-    """Nothing is silently run in another way than was asked for."""
-    with pytest.raises(NotImplementedError, match=next(iter(options))):
-        ray.remote(**options)(Flaky).remote("nowhere")
-
-
-def test_async_actors_are_refused(ray: ModuleType) -> None:
-    """A coroutine method makes an async actor, which there is not yet."""
-
-    class Async:
-        async def method(self) -> None: ...
-
-    with pytest.raises(NotImplementedError, match="async methods"):
-        ray.remote(Async).remote()

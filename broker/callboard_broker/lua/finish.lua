@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Make an actor DEAD: its process is gone and every call of it has been answered. Only its record stays.
--- KEYS: record creation mailbox sealed seen attempts carried rejected holders owner_holds actors dead outbox events
+-- KEYS: record creation mailbox sealed seen attempts carried control rejected holders owner_holds actors dead outbox events
 -- ARGV: actor token cause
 -- Returns 1, or 0 when the actor is DEAD already or unknown.
 -- Errors: FENCED when another incarnation is current, DRAIN when calls are left.
@@ -19,7 +19,7 @@ if tokens and tokens ~= '' then
   redis.call('XADD', outbox, '*', 'token', 'i:' .. actor, 'targets', tokens)
 end
 local time = redis.call('TIME')
-redis.call('DEL', creation, mailbox, sealed, seen, attempts, carried, rejected, holders)
+redis.call('DEL', creation, mailbox, sealed, seen, attempts, carried, control, rejected, holders)
 redis.call('HSET', record, 'state', 'DEAD', 'death_cause', cause, 'ended_at', time[1])
 redis.call('SREM', owner_holds, 'own ' .. actor)
 redis.call('SREM', actors, actor)

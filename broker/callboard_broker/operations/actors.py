@@ -138,7 +138,7 @@ def finish(keys: Keyspace, record: ActorRecord, cause: DeathCause) -> Command:
     return script("finish").eval(
         [
             keys.actor(actor), keys.creation(actor), keys.mailbox(actor), keys.sealed(actor), keys.seen(actor),
-            keys.attempts(actor), keys.carried(actor), keys.rejected(actor), keys.holders(actor),
+            keys.attempts(actor), keys.carried(actor), keys.control(actor), keys.rejected(actor), keys.holders(actor),
             keys.holds(record.owner), keys.actors, keys.dead, keys.outbox, keys.events,
         ],
         [actor, record.token, cause.to_json()],

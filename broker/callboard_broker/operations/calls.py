@@ -32,6 +32,29 @@ def post_carrying(
     )
 
 
+def cancel(
+    keys: Keyspace, client: str, actor: str, entry: bytes, number: int, *, outcome: Outcome, mac: bytes
+) -> Command:
+    """Take a call back, and give it an outcome that says so.
+
+    Args:
+        keys: Of this callboard.
+        client: Who made the call.
+        actor: Whose mailbox it is in.
+        entry: Entry id.
+        number: Its number among those of its caller to this actor.
+        outcome: What the client is told.
+        mac: Of the outcome.
+    """
+    return script("cancel").eval(
+        [
+            keys.mailbox(actor), keys.sealed(actor), keys.attempts(actor), keys.carried(actor), keys.outbox,
+            keys.control(actor), keys.inbox(client),
+        ],
+        [entry, outcome.call, number, outcome.status, mac, outcome.body],
+    )  # fmt: skip
+
+
 class CommitWriter:
     """Write commits of outcomes to one caller, ready to be sent; the script must have been loaded.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import inspect
 import logging
 import socket
 from typing import TYPE_CHECKING, Any, Final
@@ -11,7 +11,7 @@ from callboard import _failures, _retry_policy, _serde
 from callboard._arguments import unpack_call
 from callboard._definition import CALL, READY
 from callboard.exceptions import RaySystemError
-from callboard.worker._mailbox import Caller
+from callboard.worker._replies import Caller
 from callboard.worker._signals import Departure
 from callboard_broker import verdicts
 from callboard_broker.deaths import STATUS_DIED, STATUS_ERROR, STATUS_OK, STATUS_UNAVAILABLE
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from callboard._serde import Parcel
-    from callboard.worker._mailbox import Mailbox
+    from callboard.worker._replies import Replies
     from callboard.worker._settings import Settings
     from callboard_broker.deaths import DeathCause
     from callboard_broker.envelope import Call
@@ -43,7 +43,7 @@ class Desk:
 
     Args:
         settings: Which incarnation this is.
-        mailbox: Where calls come from and outcomes go.
+        replies: Where outcomes go.
         record: What is said of the actor when its calls fail with it.
         ledger: What it has finished.
         charged: Charges of its calls, by call id.
@@ -52,14 +52,14 @@ class Desk:
     def __init__(
         self,
         settings: Settings,
-        mailbox: Mailbox,
+        replies: Replies,
         record: ActorRecord,
         ledger: Ledger,
         charged: Mapping[str, bytes],
     ) -> None:
         self._settings = settings
         self._broker = settings.broker
-        self._mailbox = mailbox
+        self._replies = replies
         self._record = record
         self._ledger = ledger
         self._charged = {call.encode() for call in charged}
@@ -86,6 +86,14 @@ class Desk:
             return None
         return call
 
+    def open_still(self, call: Call) -> bool:
+        """Tell whether a call that was opened before is still to be run; one that was cancelled is not."""
+        return not call.seq or call.seq not in self._caller_of(call).finished
+
+    def forget(self, call: bytes, seq: int) -> None:
+        """Note that a call is settled, as its caller has cancelled it."""
+        self._caller_named(call[: call.rfind(b"/")]).finished.add(seq)
+
     def answer(self, call: Call, outcome: Outcome) -> None:
         """Settle a call with an outcome; nothing waits for the broker here."""
         flags = self._flags(call) if call.opts or self._charged else b""
@@ -97,7 +105,7 @@ class Desk:
         caller = self._caller_of(call)
         caller.finished.add(call.seq)
         mac = sign_outcome(caller.signer, outcome)
-        self._mailbox.post(caller, caller.writer.item(call.entry, flags, outcome, mac))
+        self._replies.post(caller, caller.writer.item(call.entry, flags, outcome, mac))
 
     def fail(self, call: Call, cause: DeathCause) -> None:
         """Settle a call that dies with its actor."""
@@ -116,11 +124,11 @@ class Desk:
             self._settings.token,
             [(call.id, f"{count} {self._settings.incarnation - 1}".encode())],
         )
-        self._mailbox.ask(command)
+        self._replies.ask(command)
         self._charged.add(call.id)
 
     def _flags(self, call: Call) -> bytes:
-        carries = b"c" if call.opts and json.loads(call.opts).get("carries") else b""
+        carries = b"c" if call.option("carries") else b""
         if call.id in self._charged:
             self._charged.discard(call.id)
             return carries + b"a"
@@ -129,7 +137,7 @@ class Desk:
     def _discard(self, call: Call) -> None:
         settlement = calls.Settlement(self._broker.keys, self._settings.actor, self._settings.token)
         settlement.discard(call.entry, call.id, flags=self._flags(call).decode())
-        self._mailbox.ask(settlement.command())
+        self._replies.ask(settlement.command())
 
     def _set_aside(self, entry: bytes, flat: list[Reply], error: EnvelopeError) -> None:
         _log.warning("an entry of the mailbox was refused: %s", error)
@@ -139,7 +147,7 @@ class Desk:
             kept += (f"f{index}", part if isinstance(part, bytes) else b"")
         settings = self._settings
         reason = type(error).__name__
-        self._mailbox.ask(calls.reject(self._broker.keys, settings.actor, settings.token, entry, reason, kept))
+        self._replies.ask(calls.reject(self._broker.keys, settings.actor, settings.token, entry, reason, kept))
 
     def _hold_first(self) -> None:
         # What came with the call must be held, and what goes with the outcome lent, before the commit can release the
@@ -148,7 +156,9 @@ class Desk:
             self.before_answer()
 
     def _caller_of(self, call: Call) -> Caller:
-        name = call.id[: call.id.rfind(b"/")]
+        return self._caller_named(call.id[: call.id.rfind(b"/")])
+
+    def _caller_named(self, name: bytes) -> Caller:
         caller = self._callers.get(name)
         if caller is None:
             if len(self._callers) >= _CALLERS:
@@ -184,12 +194,8 @@ class Runner:
             BaseException: A way out of the actor: `SystemExit` or a `Departure`.
         """
         try:
-            args, kwargs = unpack_call(call.body)
+            method, args, kwargs = self._load(call)
         except Exception as error:  # noqa: BLE001 - whatever unpickling user data raises
-            return self.failed(call, _arguments_lost(error))
-        try:
-            method = self.method(call.method)
-        except AttributeError as error:
             return self.failed(call, error)
         attempts = 0
         while True:
@@ -199,10 +205,42 @@ class Runner:
             except (SystemExit, Departure):
                 raise
             except BaseException as error:  # noqa: BLE001 - its outcome is what it raised
-                if 0 <= call.retries <= attempts or not _retry_policy.retries(call, method, error):
+                if not _again(call, method, error, attempts):
                     return self.failed(call, error)
                 attempts += 1
         return self.returned(call, value)
+
+    async def run_here(self, call: Call) -> Outcome:
+        """Run a call on the running event loop, and return its outcome; a plain method keeps the loop busy.
+
+        Raises:
+            BaseException: A way out of the actor: `SystemExit` or a `Departure`.
+        """
+        try:
+            method, args, kwargs = self._load(call)
+        except Exception as error:  # noqa: BLE001 - whatever unpickling user data raises
+            return self.failed(call, error)
+        attempts = 0
+        while True:
+            try:
+                value = method(*args, **kwargs)
+                if inspect.iscoroutine(value):
+                    value = await value
+                break
+            except (SystemExit, Departure):
+                raise
+            except BaseException as error:  # noqa: BLE001 - its outcome is what it raised
+                if not _again(call, method, error, attempts):
+                    return self.failed(call, error)
+                attempts += 1
+        return self.returned(call, value)
+
+    def _load(self, call: Call) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+        try:
+            args, kwargs = unpack_call(call.body)
+        except Exception as error:
+            raise _arguments_lost(error) from error
+        return self.method(call.method), args, kwargs
 
     def method(self, name: str) -> Callable[..., Any]:
         """Return the bound method of a name, or one of those that every actor has.
@@ -246,6 +284,11 @@ class Runner:
         return Outcome(call.id, status, " ".join(parcel.targets).encode(), parcel.body)
 
 
+def _again(call: Call, method: Callable[..., Any], error: BaseException, attempts: int) -> bool:
+    """Tell whether a call that raised, for the nth time, is run again."""
+    return (call.retries < 0 or attempts < call.retries) and _retry_policy.retries(call, method, error)
+
+
 def shown(instance: Any) -> str:
     """Return the repr of an actor, whatever its class makes of it."""
     try:
@@ -255,9 +298,7 @@ def shown(instance: Any) -> str:
 
 
 def _arguments_lost(error: Exception) -> RaySystemError:
-    told = RaySystemError(
+    return RaySystemError(
         f"the arguments could not be loaded in the actor's process: {type(error).__name__}: {error}. "
         "Is the module that defines them importable there?"
     )
-    told.__cause__ = error
-    return told

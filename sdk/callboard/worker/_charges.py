@@ -8,12 +8,12 @@ from callboard_broker.wire import entries
 
 if TYPE_CHECKING:
     from callboard.worker._calls import Desk
-    from callboard.worker._mailbox import Mailbox
+    from callboard.worker._replies import Replies
     from callboard.worker._settings import Settings
 
 
 def charge_submitted_while_restarting(
-    settings: Settings, mailbox: Mailbox, desk: Desk, window: tuple[str, str]
+    settings: Settings, replies: Replies, desk: Desk, window: tuple[str, str], sealed: str
 ) -> None:
     """Charge each call whose entry id lies in a range (first, last]: it was submitted while the actor was restarting.
 
@@ -21,10 +21,10 @@ def charge_submitted_while_restarting(
     uncharged, which is the caller's gain.
     """
     first, last = window
-    stream = settings.broker.keys.sealed if mailbox.sealed else settings.broker.keys.mailbox
+    stream = settings.broker.keys.sealed if sealed else settings.broker.keys.mailbox
     start = f"({first}"
     while True:
-        found = entries(mailbox.ask(("XRANGE", stream(settings.actor), start, last, "COUNT", 200))[0])
+        found = entries(replies.ask(("XRANGE", stream(settings.actor), start, last, "COUNT", 200))[0])
         if not found:
             return
         for entry, flat in found:
@@ -36,4 +36,4 @@ def charge_submitted_while_restarting(
                 desk.unavailable(call, "the actor was restarting when the call was submitted")
             elif call.retries > 0:
                 desk.charge(call, 1)
-        mailbox.finish()
+        replies.finish()

@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
-import inspect
+import asyncio
 import logging
 import os
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from callboard import _context, _session
+from callboard import _context, _failures, _session
 from callboard._client import Client
-from callboard._definition import HOOK
 from callboard.worker._birth import read_creation
 from callboard.worker._calls import Desk, Runner, shown
 from callboard.worker._charges import charge_submitted_while_restarting
+from callboard.worker._concurrent import DEFAULT_GROUP, ConcurrentExecutor, Line
+from callboard.worker._farewell import Farewell
 from callboard.worker._mailbox import Mailbox
 from callboard.worker._serial import SerialExecutor
-from callboard.worker._signals import ActorExit, Departure, Fenced, Leaving, Lost, Terminated
+from callboard.worker._signals import ActorExit, Departure, Fenced, Lost, Terminated
 from callboard.worker._watch import FENCED, FORSAKEN, Watch, terminate_on_signal
 from callboard_broker import deaths, host
 from callboard_broker.journal import Journal
 from callboard_broker.operations import actors
-from callboard_broker.page import Phase, StatusPage
+from callboard_broker.page import USUAL_SLOTS, Phase, StatusPage
 from callboard_broker.records import ActorRecord, ClientRecord
-from callboard_broker.scripts import script
 from callboard_broker.seen import Ledger
-from callboard_broker.wire import integer, items, mapping, text
+from callboard_broker.wire import items, mapping, text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from callboard.worker._birth import Creation
+    from callboard.worker._executor import Executor
+    from callboard.worker._replies import Replies
     from callboard.worker._settings import Settings
-    from callboard_broker.deaths import DeathCause
-    from callboard_broker.envelope import Call
 
 _log = logging.getLogger(__name__)
 
@@ -47,17 +48,15 @@ class Life:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._keys = settings.broker.keys
-        self._page = StatusPage.create(Path(settings.page))
-        self._instance: Any = None
         self._exit_asked = False
-        self._exit_swallowed = False
-        self._ending = False
-        self._watch = Watch(settings, self._page)
+        self._terminated = False
         wire = settings.broker.connect(f"worker:{settings.actor}", patience=settings.heartbeat_timeout)
-        self._page.connected(integer(wire.call("CLIENT", "ID")))
-        wire.call(*script("commit").load())
         self._creation: Creation = read_creation(settings, wire)
-        self._mailbox = Mailbox(settings, wire, self._page, Journal.create(Path(settings.page)), self._leave_if_told)
+        self._limits = _limits(self._creation)
+        page = Path(settings.page)
+        self._page = StatusPage.create(page, max(USUAL_SLOTS, sum(self._limits.values())))
+        self._watch = Watch(settings, self._page)
+        self._mailbox = Mailbox(settings, wire, self._page, Journal.create(page), self._leave_if_told)
         self._record = ActorRecord(
             actor_id=settings.actor,
             class_name=self._creation.record.class_name,
@@ -65,8 +64,10 @@ class Life:
             namespace=self._creation.record.namespace,
             pid=os.getpid(),
         )
-        self._executor: SerialExecutor | None = None
-        self._desk: Desk | None = None
+        self._loop = asyncio.Runner() if self._limits else None
+        self._farewell = Farewell(settings, self._page, self._watch, self._record, self._mailbox)
+        self._instance: Any = None
+        self._executor: Executor | None = None
 
     def live(self) -> int:
         """Become the actor, serve, and end; return the exit code.
@@ -102,27 +103,16 @@ class Life:
             ActorExit: Always.
         """
         self._exit_asked = True
-        if threading.current_thread() is threading.main_thread():
-            self._exit_swallowed = True
-        else:
-            # Sealing kicks the main thread out of its read; a connection of its own, as that one is in use.
-            wire = self._settings.broker.connect(f"exit:{self._settings.actor}")
-            wire.call(*actors.seal(self._keys, self._settings.actor, deaths.SEALED_EXIT_ACTOR))
-            wire.close()
+        if self._executor is not None:
+            self._executor.exit_asked()
         raise ActorExit("exit_actor() was called")
-
-    def _leaving(self) -> Leaving:
-        """Tell whether the end was asked for, as a method may have swallowed what said so."""
-        if self._ending or self._exit_swallowed:
-            return Leaving.WITH_THE_CALL
-        return Leaving.AFTER_THE_CALL if self._exit_asked else Leaving.NO
 
     def _be_born(self) -> bool:
         self._page.enter(Phase.CONSTRUCTING)
         self._creation.prepare(self._settings)
         try:
-            self._instance = self._creation.construct()
-            if self._ending:
+            self._instance = self._construct()
+            if self._terminated:
                 raise Terminated
             if self._exit_asked:
                 raise ActorExit
@@ -130,47 +120,69 @@ class Life:
             if isinstance(leaving, SystemExit) and not _intended(leaving):
                 self._page.leave_note(_exit_note(leaving))
                 raise
-            self._last_act(deaths.intended_exit())
+            self._farewell.last_act(deaths.intended_exit())
             sys.exit(0)
         except Departure:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever a constructor raises ends the actor for good
-            from callboard import _failures  # noqa: PLC0415 - rare
-
-            function = f"{self._record.class_name}.__init__"
             told = _failures.remote_text(
                 error,
-                function=function,
+                function=f"{self._record.class_name}.__init__",
                 actor_id=self._settings.actor,
                 pid=os.getpid(),
                 host="",
                 shown=self._record.class_name,
             )
-            self._last_act(deaths.creation_failed(told))
+            self._farewell.last_act(deaths.creation_failed(told))
             return False
         self._open_for_calls()
         return True
 
+    def _construct(self) -> Any:
+        if self._loop is None or not self._creation.info.asynchronous:
+            return self._creation.construct()
+
+        async def construct() -> Any:
+            # On the running loop, so that the constructor may start tasks there.
+            return self._creation.construct()
+
+        return self._loop.run(construct())
+
     def _open_for_calls(self) -> None:
-        settings, keys = self._settings, self._keys
+        settings, keys, mailbox = self._settings, self._keys, self._mailbox
         fields = (
             "pid", os.getpid(), "start_time", host.process_start_time(os.getpid()) or 0, "repr_name",
             self._own_repr(), "ever_started", 1,
         )  # fmt: skip
-        seen, charged, ready = self._mailbox.ask(
+        seen, charged, ready = mailbox.ask(
             ("HGETALL", keys.seen(settings.actor)),
             ("HGETALL", keys.attempts(settings.actor)),
             actors.ready(keys, settings.actor, settings.token, fields),
         )
         sealed, first, last = (text(part) for part in items(ready))
-        self._mailbox.seal_seen(sealed)
-        self._desk = Desk(settings, self._mailbox, self._record, Ledger(mapping(seen)), mapping(charged))
-        self._desk.before_answer = self._flush_client
-        runner = Runner(self._instance, self._record, self._lend)
-        self._executor = SerialExecutor(self._mailbox, self._desk, runner, self._page, self._leaving)
+        mailbox.seal_seen(sealed)
+        replies = mailbox.separate_replies() if self._loop else mailbox
+        desk = Desk(settings, replies, self._record, Ledger(mapping(seen)), mapping(charged))
+        desk.before_answer = _flush_client
         if settings.incarnation > 1:
-            charge_submitted_while_restarting(settings, self._mailbox, self._desk, (first, last))
+            charge_submitted_while_restarting(settings, replies, desk, (first, last), sealed)
+        self._executor = self._executor_for(desk, replies)
+        self._watch.tell(self._executor.told)
+        self._farewell.serving(replies, desk, self._instance)
         self._page.enter(Phase.READY)
+
+    def _executor_for(self, desk: Desk, replies: Replies) -> Executor:
+        runner = Runner(self._instance, self._record, _lend)
+        if self._loop is None:
+            return SerialExecutor(self._mailbox, desk, runner, self._page, self._seal_from_aside)
+        line = Line(self._mailbox, replies, desk, self._page)
+        return ConcurrentExecutor(line, runner, self._creation.info, self._limits, self._loop)
+
+    def _seal_from_aside(self) -> None:
+        # Sealing kicks the main thread out of its read; a connection of its own, as that one is in use.
+        wire = self._settings.broker.connect(f"exit:{self._settings.actor}")
+        wire.call(*actors.seal(self._keys, self._settings.actor, deaths.SEALED_EXIT_ACTOR))
+        wire.close()
 
     def _own_repr(self) -> str:
         defined = any("__repr__" in vars(base) for base in type(self._instance).__mro__[:-1])
@@ -179,105 +191,43 @@ class Life:
     def _serve(self) -> None:
         executor = self._executor
         assert executor is not None
-        last: Call | None = None
+        last = None
         try:
-            last = executor.serve()
-            if self._ending:
+            if not self._exit_asked:
+                last = executor.serve()
+            if self._terminated:
                 raise Terminated
-            if self._exit_asked:
-                cause, reason = deaths.intended_exit(), deaths.SEALED_EXIT_ACTOR
-            else:
-                assert last is not None
-                scope = last.caller == "-"
-                cause = deaths.out_of_scope() if scope else deaths.intended_exit()
+            cause, reason = deaths.intended_exit(), deaths.SEALED_EXIT_ACTOR
+            if last is not None and not self._exit_asked:
+                cause = deaths.out_of_scope() if last.caller == "-" else deaths.intended_exit()
                 reason = self._mailbox.sealed or deaths.SEALED_TERMINATE
         except ActorExit:
-            last, cause, reason = executor.running, deaths.intended_exit(), deaths.SEALED_EXIT_ACTOR
+            cause, reason = deaths.intended_exit(), deaths.SEALED_EXIT_ACTOR
         except SystemExit as leaving:
             if not _intended(leaving):
                 self._leave_as_crash(_exit_note(leaving))
                 raise
-            last, cause, reason = executor.running, deaths.intended_exit(), deaths.SEALED_EXIT_ACTOR
+            cause, reason = deaths.intended_exit(), deaths.SEALED_EXIT_ACTOR
         except Terminated:
             self._leave_as_crash(_SIGTERM_NOTE)
             sys.exit(_SIGTERM_EXIT)
-        self._leave(last, cause, reason)
-
-    def _leave(self, last: Call | None, cause: DeathCause, reason: str) -> None:
-        """End gracefully: nothing comes after, the last call and what is behind it fail, then the hook runs."""
-        self._ending = True
-        self._mailbox.ask(actors.seal(self._keys, self._settings.actor, reason))
-        self._mailbox.seal_seen(reason)
-        self._last_act(cause)
-        assert self._desk is not None
-        if last is not None:
-            self._desk.fail(last, cause)
-        self._drain(cause)
-        self._mailbox.finish()
-        self._run_hook()
-
-    def _drain(self, cause: DeathCause) -> None:
-        assert self._desk is not None
-        start = "-"
-        while True:
-            command = ("XRANGE", self._keys.sealed(self._settings.actor), start, "+", "COUNT", 200)
-            entries = items(self._mailbox.ask(command)[0])
-            if not entries:
-                return
-            for entry in entries:
-                identity, flat = items(entry)
-                assert isinstance(identity, bytes)
-                call = self._desk.open(identity, items(flat))
-                if call is not None:
-                    self._desk.fail(call, cause)
-                start = f"({identity.decode()}"
-            self._mailbox.finish()
+        self._terminated = True
+        self._farewell.leave([*executor.ending, *([last] if last else [])], cause, reason, self._loop)
 
     def _leave_as_crash(self, note: str) -> None:
-        """End gracefully on a way that counts as a crash: what had started is charged, and a restart may follow."""
-        self._ending = True
-        self._page.leave_note(note)
-        self._page.enter(Phase.ENDING)
-        self._watch.stop()
-        self._mailbox.finish()
-        self._run_hook()
-
-    def _last_act(self, cause: DeathCause) -> None:
-        self._ending = True
-        self._page.enter(Phase.ENDING)
-        self._watch.stop()
-        self._mailbox.ask(actors.last_act(self._keys, self._settings.actor, self._settings.token, cause))
-
-    def _run_hook(self) -> None:
-        try:
-            self._call_hook()
-        except BaseException:  # noqa: BLE001 - not even exit_actor() in the hook changes the end
-            _log.exception("Error during actor __ray_shutdown__ method")
-        session = _session.end()
-        if session is not None:
-            session.client.close(goodbye=True)
-
-    def _call_hook(self) -> None:
-        hook = getattr(self._instance, HOOK, None)
-        if not callable(hook):
-            return
-        returned = hook()
-        if inspect.iscoroutine(returned):
-            returned.close()
-            raise TypeError(f"{self._record.class_name}.{HOOK} is async and did not run: make it a plain method")
+        self._terminated = True
+        self._farewell.leave_as_crash(note, self._loop)
 
     def _on_sigterm(self, _number: int, _frame: object) -> None:
-        if self._ending:
+        if self._terminated:
             return
-        self._ending = True
-        executor = self._executor
-        # Only where nothing of ours is half-done: in the constructor, in a call, or waiting for one. Elsewhere it is
-        # looked for before the next of these.
-        if executor is None or executor.running is not None or self._mailbox.waiting:
+        self._terminated = True
+        if self._executor is None:
             raise Terminated
+        self._executor.terminate()
 
     def _leave_if_told(self) -> None:
-        if self._ending:
+        if self._terminated:
             raise Terminated
 
     def _join(self) -> _session.Session:
@@ -296,14 +246,23 @@ class Life:
         )
         return _session.Session(Client(settings.broker, identity, settings.heartbeat_timeout / 5))
 
-    def _lend(self, targets: list[str], call: bytes) -> None:
-        caller = call.decode().rpartition("/")[0]
-        _session.client().holdings.lend(targets, f"r:{call.decode()}", caller)
 
-    def _flush_client(self) -> None:
-        session = _session.current()
-        if session is not None:
-            session.client.outbound.flush()
+def _limits(creation: Creation) -> Mapping[str, int]:
+    """Return how many calls run at once in each group; nothing for a serial actor."""
+    groups: Mapping[str, int] = creation.options["concurrency_groups"]
+    limit: int = creation.options["max_concurrency"]
+    return {**groups, DEFAULT_GROUP: limit} if groups or limit > 1 or creation.info.asynchronous else {}
+
+
+def _lend(targets: list[str], call: bytes) -> None:
+    caller = call.decode().rpartition("/")[0]
+    _session.client().holdings.lend(targets, f"r:{call.decode()}", caller)
+
+
+def _flush_client() -> None:
+    session = _session.current()
+    if session is not None:
+        session.client.outbound.flush()
 
 
 def _intended(leaving: SystemExit) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from callboard._definition import TERMINATE
-from callboard.worker._signals import Leaving
+from callboard.worker._signals import Leaving, Terminated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,25 +26,32 @@ class SerialExecutor:
     """Run an actor's calls one by one.
 
     Args:
-        mailbox: Where calls come from.
+        mailbox: Where calls come from, and where their outcomes go.
         desk: Opens and answers them.
         runner: Runs them.
         page: Told what starts, before it starts.
-        leaving: Tells whether the actor has been asked to leave.
+        seal: Seals the mailbox, which ends the wait for calls.
     """
 
     def __init__(
-        self, mailbox: Mailbox, desk: Desk, runner: Runner, page: StatusPage, leaving: Callable[[], Leaving]
+        self, mailbox: Mailbox, desk: Desk, runner: Runner, page: StatusPage, seal: Callable[[], None]
     ) -> None:
         self._mailbox = mailbox
         self._desk = desk
         self._runner = runner
         self._page = page
-        self._leaving = leaving
+        self._seal = seal
+        self._leaving = Leaving.NO
+        #: Calls that their callers have cancelled, with their numbers.
+        self._cancelled: deque[tuple[bytes, int]] = deque()
         #: Methods that took long when they ran last.
         self._slow: set[str] = set()
-        #: The call that runs, for whoever ends the actor in the middle of it.
-        self.running: Call | None = None
+        self._running: Call | None = None
+
+    @property
+    def ending(self) -> list[Call]:
+        """Return the call that runs."""
+        return [self._running] if self._running else []
 
     def serve(self) -> Call | None:
         """Serve until a call ends the actor; return that call, or None when it ends without one.
@@ -52,6 +61,8 @@ class SerialExecutor:
         """
         while True:
             for entry, flat in self._mailbox.read():
+                if self._cancelled:
+                    self._heed()
                 call = self._desk.open(entry, flat)
                 if call is None:
                     continue
@@ -59,10 +70,44 @@ class SerialExecutor:
                     return call
                 if not self._run(call, entry):
                     return call
-                if self._leaving() is not Leaving.NO:
+                if self._leaving is not Leaving.NO:
                     return None
-            if self._leaving() is not Leaving.NO:
+            if self._leaving is not Leaving.NO:
                 return None
+
+    def terminate(self) -> None:
+        """Leave because of SIGTERM.
+
+        Only where nothing of ours is half-done: in a call, or waiting for one. Elsewhere it is looked for before the
+        next of these.
+
+        Raises:
+            Terminated: What runs is interrupted.
+        """
+        self._leaving = Leaving.WITH_THE_CALL
+        if self._running is not None or self._mailbox.waiting:
+            raise Terminated
+
+    def exit_asked(self) -> None:
+        """Note that ``exit_actor()`` was called: by the call that runs, or by a thread beside it."""
+        if threading.current_thread() is threading.main_thread():
+            self._leaving = Leaving.WITH_THE_CALL
+        else:
+            if self._leaving is Leaving.NO:
+                self._leaving = Leaving.AFTER_THE_CALL
+            self._seal()
+
+    def told(self, op: str, call: bytes, number: int) -> None:
+        """Take what a caller has to say about one of its calls; called by the watching thread."""
+        if op == "cancel":
+            self._cancelled.append((call, number))
+
+    def _leaves_with_the_call(self) -> bool:
+        return self._leaving is Leaving.WITH_THE_CALL
+
+    def _heed(self) -> None:
+        while self._cancelled:
+            self._desk.forget(*self._cancelled.popleft())
 
     def _run(self, call: Call, entry: bytes) -> bool:
         """Run and answer a call; tell whether it was not the one that ends the actor."""
@@ -73,18 +118,18 @@ class SerialExecutor:
         dash = entry.find(b"-")
         began = time.monotonic_ns()
         self._page.call_started(int(entry[:dash]), int(entry[dash + 1 :]), method.encode())
-        self.running = call
-        if self._leaving() is Leaving.WITH_THE_CALL:
+        self._running = call
+        if self._leaves_with_the_call():
             # Told so since the last look; from here on being told interrupts the call.
             return False
         outcome = self._runner.run(call)
-        self.running = None
+        self._running = None
         self._page.call_finished()
         if time.monotonic_ns() - began > _SLOW_NS:
             self._slow.add(method)
         elif self._slow:
             self._slow.discard(method)
-        if self._leaving() is Leaving.WITH_THE_CALL:
+        if self._leaves_with_the_call():
             return False
         self._desk.answer(call, outcome)
         return True

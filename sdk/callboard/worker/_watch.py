@@ -10,9 +10,11 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from callboard_broker.errors import BrokerError
-from callboard_broker.wire import Wire, items, maybe_text
+from callboard_broker.wire import Wire, fields, items, maybe_text, stream_entries
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from callboard.worker._settings import Settings
     from callboard_broker.page import StatusPage
 
@@ -22,10 +24,12 @@ _log = logging.getLogger(__name__)
 FENCED: Final = 71
 #: Exit code of a process that found neither broker nor supervisor for too long.
 FORSAKEN: Final = 72
+#: Milliseconds for which a read blocks in the server at most; below the wire's bound of silence.
+_BLOCK_MS: Final = 10_000
 
 
 class Watch:
-    """A thread that looks at the actor's record and the node's heartbeat, and moves the status page's counter.
+    """A thread that looks at the actor's record and the node's heartbeat, moves the status page's counter, and listens.
 
     A worker that is no longer its actor leaves at once. One that nobody looks after leaves after twice the heartbeat
     timeout: once for its supervisor to be missed, once for another to take over.
@@ -38,7 +42,10 @@ class Watch:
         self._node = settings.node
         self._node_beat = ""
         self._moved_at = time.monotonic()
-        self._stopped = threading.Event()
+        self._told: Callable[[str, bytes, int], None] | None = None
+        self._last_told: bytes = b"0-0"
+        self._stopped = False
+        self._woken = threading.Event()
         self._thread = threading.Thread(target=self._run, name="callboard-watch", daemon=True)
 
     def start(self) -> None:
@@ -47,20 +54,32 @@ class Watch:
 
     def stop(self) -> None:
         """Stop watching: the end has begun, and the supervisor's bound on it counts now."""
-        self._stopped.set()
+        self._stopped = True
+        self._woken.set()
+
+    def tell(self, told: Callable[[str, bytes, int], None]) -> None:
+        """Pass on, from now on, what callers have to say about their calls: an operation, a call and a number."""
+        self._told = told
+        self._woken.set()
 
     def _run(self) -> None:
         timeout = self._settings.heartbeat_timeout
-        while not self._stopped.wait(timeout / 5):
+        while not self._stopped:
             self._page.beat()
             try:
                 self._look()
+                if self._told is None:
+                    self._woken.wait(timeout / 5)
+                else:
+                    self._listen(self._told, timeout / 5)
             except BrokerError as error:
                 _log.warning("the broker cannot be asked: %s", error)
                 if self._wire is not None:
                     self._wire.close()
                     self._wire = None
-            if time.monotonic() - self._moved_at > 2 * timeout and not self._stopped.is_set():
+                # As long as it is stopped or not: an event that is set would not wait.
+                threading.Event().wait(timeout / 5)
+            if time.monotonic() - self._moved_at > 2 * timeout and not self._stopped:
                 self._page.leave_note("no supervisor and no broker for too long")
                 os._exit(FORSAKEN)
 
@@ -73,7 +92,7 @@ class Watch:
             [("HMGET", keys.actor(settings.actor), "token", "node"), ("HGET", keys.node(self._node), "beat")]
         )
         token, node = (maybe_text(part) for part in items(record))
-        if token != settings.token and not self._stopped.is_set():
+        if token != settings.token and not self._stopped:
             self._page.leave_note("a newer incarnation took over, or the actor was ended")
             os._exit(FENCED)
         # Another supervisor may have taken over.
@@ -82,6 +101,17 @@ class Watch:
         if moved is not None and moved != self._node_beat:
             self._node_beat = moved
             self._moved_at = time.monotonic()
+
+    def _listen(self, told: Callable[[str, bytes, int], None], seconds: float) -> None:
+        """Wait for what callers have to say."""
+        assert self._wire is not None
+        control = self._settings.broker.keys.control(self._settings.actor)
+        block = min(int(seconds * 1000), _BLOCK_MS)
+        read = ("XREAD", "COUNT", 1000, "BLOCK", block, "STREAMS", control, self._last_told)
+        for entry, flat in stream_entries(self._wire.call(*read)):
+            self._last_told = entry
+            about = fields(flat or [])
+            told(about.get("op", b"").decode(), about.get("call", b""), int(about.get("number", 0)))
 
 
 def terminate_on_signal(handler: object) -> None:

@@ -1,0 +1,17 @@
+#!lua flags=allow-oom
+-- Take a call back: remove it from its mailbox, and tell the worker, which may have it in hand.
+-- KEYS: mailbox sealed attempts carried outbox control inbox
+-- ARGV: entry call number status mac body
+-- Returns 1, or 0 when the call had been settled before, perhaps by this script. Either way its outcome is in the inbox.
+if redis.call('XDEL', mailbox, entry) + redis.call('XDEL', sealed, entry) == 0 then
+  return 0
+end
+local carries = redis.call('HGET', carried, call)
+if carries then
+  redis.call('XADD', outbox, '*', 'token', 'm:' .. call, 'targets', carries)
+  redis.call('HDEL', carried, call)
+end
+redis.call('HDEL', attempts, call)
+redis.call('XADD', inbox, 'NOMKSTREAM', '*', 'id', call, 'status', status, 'tokens', '', 'mac', mac, 'body', body)
+redis.call('XADD', control, 'MAXLEN', '~', '1000', '*', 'op', 'cancel', 'call', call, 'number', number)
+return 1

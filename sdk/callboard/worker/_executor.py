@@ -1,0 +1,42 @@
+"""What the life of a worker asks of whatever runs its actor's calls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from callboard_broker.envelope import Call
+
+
+class Executor(Protocol):
+    """Run an actor's calls until it ends."""
+
+    @property
+    def ending(self) -> list[Call]:
+        """Return the calls that end with the actor: they asked for the end, or were cut short by it."""
+
+    def serve(self) -> Call | None:
+        """Serve until a call ends the actor; return that call, or None when it ends without one.
+
+        Raises:
+            BaseException: A way out of the actor, from a method or from the mailbox.
+        """
+
+    def terminate(self) -> None:
+        """Leave because of SIGTERM; called by its handler, in the main thread.
+
+        Raises:
+            Terminated: Nothing of ours is half-done: what runs is interrupted.
+        """
+
+    def exit_asked(self) -> None:
+        """Note that ``exit_actor()`` was called, in the thread that called it."""
+
+    def told(self, op: str, call: bytes, number: int) -> None:
+        """Take what a caller has to say about one of its calls; called by the watching thread.
+
+        Args:
+            op: ``cancel``: the call is not wanted any more.
+            call: Its id.
+            number: With ``cancel``: the call's number among those of its caller.
+        """

@@ -1,0 +1,272 @@
+"""Sending outcomes: collected, sent together, kept until they are acknowledged, and sent again when they were not.
+
+Until acknowledged they stand in the journal, so that nothing finished is lost with the process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import operator
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from callboard._flusher import Flusher
+from callboard.worker._signals import Fenced, Lost
+from callboard_broker.errors import BrokerError, BrokerUnreachableError
+from callboard_broker.scripts import script
+from callboard_broker.wire import ReplyError, checked, integer
+
+if TYPE_CHECKING:
+    from callboard.worker._settings import Settings
+    from callboard_broker.envelope import Signer
+    from callboard_broker.journal import Journal
+    from callboard_broker.operations.calls import CommitWriter
+    from callboard_broker.page import StatusPage
+    from callboard_broker.seen import Finished
+    from callboard_broker.wire import Command, Reply, Wire
+
+#: Outcomes that are sent together at most.
+_TOGETHER: Final = 32
+#: Errors of a server that will be ready soon, or that another will replace.
+TRANSIENT: Final = ("LOADING", "MASTERDOWN", "CLUSTERDOWN", "READONLY", "BUSY", "TRYAGAIN")
+_CALLER: Final = operator.itemgetter(0)
+#: Outcomes that may be unanswered before their answers are read.
+_OWED: Final = 1_000
+
+
+class Caller:
+    """What it takes to answer one caller."""
+
+    __slots__ = ("finished", "signer", "writer")
+
+    def __init__(self, signer: Signer, writer: CommitWriter, finished: Finished) -> None:
+        self.signer = signer
+        self.writer = writer
+        self.finished = finished
+
+
+class Replies:
+    """Send one incarnation's outcomes on a connection, and ask on it.
+
+    One thread uses it, but for the flusher, which only sends.
+
+    Args:
+        settings: Which incarnation this is.
+        wire: The connection to begin with.
+        page: Told the server's id of each connection, on which something of this process may still come.
+        journal: Keeps outcomes until they are acknowledged.
+    """
+
+    def __init__(self, settings: Settings, wire: Wire, page: StatusPage, journal: Journal) -> None:
+        self._settings = settings
+        self._keys = settings.broker.keys
+        self._wire = wire
+        self._page = page
+        self._journal = journal
+        self._buffer: list[tuple[Caller, bytes]] = []
+        self._journaled = 0
+        self._again: list[bytes] = []
+        self._owed: deque[bytes] = deque()
+        # Between the thread that answers calls and the flusher: whoever sends holds it.
+        self._sending = threading.Lock()
+        self._flusher = Flusher(self._flush_if_waiting)
+        self._introduce()
+
+    @property
+    def connection(self) -> Wire:
+        """Return the present connection, for polling."""
+        return self._wire
+
+    def post(self, caller: Caller, item: bytes) -> None:
+        """Collect an outcome; it is sent by `flush`, or with whatever is sent next."""
+        with self._sending:
+            self._buffer.append((caller, item))
+
+    def journal(self) -> None:
+        """Make sure that what has finished outlives this process: in the journal, or acknowledged.
+
+        That it has been sent is not enough: a server that cannot answer a dead peer drops what it has not read yet.
+
+        Raises:
+            Fenced: This incarnation is over.
+            Lost: The broker could not be reached for too long.
+        """
+        with self._sending:
+            unsecured = self._buffer[self._journaled :]
+            secured = all(self._journal.add(_alone(caller, item)) for caller, item in unsecured)
+            self._journaled = len(self._buffer)
+        if not secured:
+            self.finish()
+
+    def secure(self, *, at_once: bool) -> None:
+        """Journal what has finished, and have it sent soon.
+
+        Args:
+            at_once: Send it now, because what follows may take long.
+
+        Raises:
+            Fenced: This incarnation is over.
+            Lost: The broker could not be reached for too long.
+        """
+        if not self._buffer:
+            return
+        self.journal()
+        if at_once or len(self._buffer) >= _TOGETHER:
+            self.flush()
+        elif self._buffer:
+            self._flusher.watch()
+
+    def flush(self) -> None:
+        """Send what is collected; wait for answers only when many are owed.
+
+        Raises:
+            Fenced: This incarnation is over.
+            Lost: The broker could not be reached for too long.
+        """
+        try:
+            self._send()
+            if len(self._owed) > _OWED:
+                self._read_answers()
+        except BrokerUnreachableError:
+            self._take_over()
+
+    def collect(self) -> None:
+        """Take the answers that have come, without waiting.
+
+        Raises:
+            Fenced: This incarnation is over.
+            Lost: The broker could not be reached for too long.
+        """
+        try:
+            for reply in self._wire.available():
+                self._answered(reply)
+            self._forget_if_settled()
+        except BrokerUnreachableError:
+            self._take_over()
+            self.flush()
+
+    def finish(self) -> None:
+        """Send what is collected and wait until everything sent is acknowledged.
+
+        Raises:
+            Fenced: This incarnation is over.
+            Lost: The broker could not be reached for too long.
+        """
+        while self._buffer or self._again or self._owed:
+            try:
+                self._send()
+                self._read_answers()
+            except BrokerUnreachableError:
+                self._take_over()
+
+    def ask(self, *command: Command) -> list[Reply]:
+        """Send questions, after everything before them is acknowledged, and return the answers.
+
+        Raises:
+            BrokerError: An answer is an error.
+            Fenced: This incarnation is over.
+            Lost: The broker could not be reached for too long.
+        """
+        while True:
+            self.finish()
+            try:
+                return [_answer(reply) for reply in self._wire.pipeline(command)]
+            except BrokerUnreachableError:
+                self._take_over()
+
+    def close(self) -> None:
+        """Close the connection; what is unacknowledged stays so."""
+        self._flusher.stop()
+        self._wire.close()
+
+    def _send(self, more: bytes = b"") -> None:
+        with self._sending:
+            if not self._buffer and not self._again and not more:
+                return
+            commands = [*self._again, *_commits(self._buffer)]
+            self._buffer, self._again = [], []
+            self._owed += commands
+            self._journaled = 0
+            self._wire.send_packed(b"".join([*commands, more]))
+
+    def _flush_if_waiting(self) -> bool:
+        # In the flusher's thread. A broken connection is mended by the thread that reads: what was owed stays owed.
+        if not self._buffer:
+            return False
+        with contextlib.suppress(BrokerUnreachableError):
+            self._send()
+        return True
+
+    def _read_answers(self) -> None:
+        while self._owed:
+            self._answered(self._wire.receive())
+        self._forget_if_settled()
+
+    def _answered(self, reply: Reply) -> None:
+        if isinstance(reply, ReplyError):
+            self._commit_refused(reply)
+        self._owed.popleft()
+
+    def _forget_if_settled(self) -> None:
+        with self._sending:
+            if not self._owed and not self._buffer:
+                self._journal.clear()
+
+    def _commit_refused(self, reply: ReplyError) -> None:
+        if str(reply).startswith("FENCED"):
+            raise Fenced(str(reply))
+        if not str(reply).startswith(("NOSCRIPT", *TRANSIENT)):
+            raise Lost(f"an outcome was refused: {reply}")
+        # The server forgot the script, or is not ready, and refused what came after alike. A new connection loads the
+        # script and sends all again.
+        raise BrokerUnreachableError(f"an outcome must be sent again: {reply}")
+
+    def _take_over(self) -> None:
+        """Make a new connection and send again what was not acknowledged."""
+        give_up = time.monotonic() + 2 * self._settings.heartbeat_timeout
+        self._wire.close()
+        while True:
+            try:
+                self._wire = self._settings.broker.connect(
+                    f"worker:{self._settings.actor}", patience=max(0.1, give_up - time.monotonic())
+                )
+                self._resume()
+                break
+            except BrokerError as error:
+                if str(error).startswith("FENCED"):
+                    raise Fenced(str(error)) from error
+                if time.monotonic() > give_up:
+                    raise Lost(str(error)) from error
+        with self._sending:
+            self._again = [*self._again, *self._owed]
+            self._owed.clear()
+            self._journaled = 0
+
+    def _resume(self) -> None:
+        """Make a new connection fit for use."""
+        self._introduce()
+
+    def _introduce(self) -> None:
+        self._page.connected(integer(self._wire.call("CLIENT", "ID")))
+        self._wire.call(*script("commit").load())
+
+
+def _commits(collected: list[tuple[Caller, bytes]]) -> list[bytes]:
+    """Return the commands that settle what has been collected: one for each run of outcomes of one caller."""
+    return [
+        caller.writer.command(caller.finished.stored(), [item for _, item in run])
+        for caller, run in itertools.groupby(collected, key=_CALLER)
+    ]
+
+
+def _alone(caller: Caller, item: bytes) -> bytes:
+    return caller.writer.command(caller.finished.stored(), [item])
+
+
+def _answer(reply: Reply) -> Reply:
+    if isinstance(reply, ReplyError) and str(reply).startswith("FENCED"):
+        raise Fenced(str(reply))
+    return checked(reply)
