@@ -102,6 +102,11 @@ class Call:
         """Return the client that made the call; ``-`` for the entry of nobody."""
         return self.id[: self.id.rfind(b"/")].decode()
 
+    @property
+    def streams(self) -> int:
+        """Return how many items the call may be ahead of its reader, -1 for any number; 0 when it gives no items."""
+        return int(self.option("stream") or 0)
+
     def option(self, name: str) -> Any:
         """Return what is set under a name in ``opts``; None when nothing is."""
         return json.loads(self.opts).get(name) if self.opts else None

@@ -8,6 +8,7 @@ from callboard._context import get_runtime_context
 from callboard._handle import ActorHandle
 from callboard._method import method
 from callboard._ref import ObjectRef
+from callboard._stream import ObjectRefGenerator
 
 __version__ = "0.1.0"
 
@@ -15,6 +16,7 @@ __all__ = [
     "ActorClass",
     "ActorHandle",
     "ObjectRef",
+    "ObjectRefGenerator",
     "__version__",
     "actor",
     "cancel",

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from callboard._client import PATIENCE
 from callboard._ref import ObjectRef
+from callboard._stream import ObjectRefGenerator
 
 
-def cancel(ref: ObjectRef[Any], *, force: bool = False, recursive: bool = True) -> None:
+def cancel(ref: ObjectRef[Any] | ObjectRefGenerator[Any], *, force: bool = False, recursive: bool = True) -> None:
     """Cancel a call; when this returns, its reference has an outcome: an earlier one, or `TaskCancelledError`.
 
     A call that waits never runs, and those behind it go on. A coroutine that runs gets `asyncio.CancelledError`; a
     plain method that runs is not interrupted, and what it returns is thrown away. A call that has its outcome keeps it.
 
     Args:
-        ref: What the call returned, in the process that made the call.
+        ref: What the call returned, in the process that made the call. A generator ends with a reference that has the
+            error, after the items that had come.
         force: Not for actors; see the errors.
         recursive: Accepted for Ray's sake: calls made by the call are not cancelled.
 
@@ -23,9 +26,14 @@ def cancel(ref: ObjectRef[Any], *, force: bool = False, recursive: bool = True) 
         ValueError: ``force=True``; or the reference is that of a put, or of a call that another process made.
     """
     del recursive
-    if not isinstance(ref, ObjectRef):
+    if not isinstance(ref, ObjectRef | ObjectRefGenerator):
         raise TypeError(f"cancel() takes a reference, not {ref!r}")
     if force:
         raise ValueError("force=True is not supported for actor tasks: callboard.kill(handle) ends the whole actor.")
-    ref._client.require_open(ref)  # noqa: SLF001
-    ref._client.cancel(ref)  # noqa: SLF001
+    client, result = ref._client, ref._result  # noqa: SLF001
+    client.require_open(ref)
+    if result.done:
+        return
+    if not client.cancel(ref._id.encode(), result):  # noqa: SLF001
+        raise ValueError(f"{ref!r} is not of a call that this process made: cancel it where it was called")
+    client.wait(lambda: result.done, PATIENCE)

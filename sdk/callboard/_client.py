@@ -18,6 +18,7 @@ from callboard._outbound import Outbound
 from callboard._reader import BackgroundReader
 from callboard._result import STATUS_LOCAL, Result, Sent
 from callboard._route import Outgoing, Route
+from callboard._stream import StreamResult
 from callboard._verdict import Verdicts
 from callboard.exceptions import PendingCallsLimitExceeded, RaySystemError
 from callboard_broker import verdicts
@@ -113,17 +114,19 @@ class Client:
         *,
         retries: int = 0,
         opts: bytes = b"",
+        stream: StreamResult | None = None,
     ) -> tuple[str, Result]:
         """Call a method of an actor; the result comes later, whatever happens. Return the call's id and the result.
 
         Top-level references among the arguments are replaced by their values. While one of them is pending, the call
-        waits here; of an actor that keeps the order, later calls of this process wait behind it.
+        waits here; of an actor that keeps the order, later calls of this process wait behind it. What a call gives item
+        by item goes to ``stream``, which is its result.
 
         Raises:
             PendingCallsLimitExceeded: The actor takes no more unfinished calls of one client.
         """
         parcel, dependencies = pack_call(*arguments)
-        result = Result()
+        result = stream or Result()
         with self.outbound.lock:
             route = self._routes.get(hold.actor)
             if route is None:
@@ -132,6 +135,8 @@ class Client:
                 self._count_unfinished(route, result, terms.max_pending)
             self._count += 1
             call = self._prefix + b"%d" % self._count
+            if stream is not None:
+                stream.begin(call)
             outgoing = Outgoing(hold, call, method, parcel, retries, opts, result, dependencies)
             if (route.waiting or dependencies) and route.must_wait(outgoing):
                 route.waiting.append(outgoing)
@@ -148,32 +153,30 @@ class Client:
         """Call ``__ray_terminate__``: the actor ends after the calls before it, and takes none after it."""
         return self.call(hold, TERMINATE_METHOD, ((), {}), terms)
 
-    def cancel(self, ref: ObjectRef[Any]) -> None:
-        """Take a call back, unless it has its outcome; the call of this client that a reference is of.
+    def cancel(self, call: bytes, result: Result) -> bool:
+        """Take a call back, unless it has its outcome; tell whether it is one of this client's.
 
-        Raises:
-            ValueError: It is not a call of this client.
+        When this returns, the outcome is there or in the inbox.
         """
-        result = ref._result  # noqa: SLF001
-        call = ref._id.encode()  # noqa: SLF001
-        if result.done:
-            return
         with self.outbound.lock:
             route = next((route for route in self._routes.values() if route.withdraw(result)), None)
         if route is None and call not in self._pending:
-            raise ValueError(f"{ref!r} is not of a call that this process made: cancel it where it was called")
+            return False
         outcome = Outcome(call, STATUS_CANCELLED, b"", verdicts.cancelled(call.decode()))
         if route:
             result.resolve(outcome.status, outcome.body)
             self._advance(route)
-            return
+            return True
         self.outbound.flush()
         if result.sent is not None:
             mac = sign_outcome(self._outcome_signer, outcome)
             self.outbound.post(calls.cancel(self.keys, self.id, *result.sent, outcome=outcome, mac=mac), _ignore)
             self.outbound.flush()
-        # One outcome or the other is in the inbox by now.
-        self.wait(lambda: result.done, PATIENCE)
+        return True
+
+    def tell(self, actor: str, op: str, call: bytes, number: int) -> None:
+        """Tell an actor's worker something about a call of this client, soon."""
+        self.outbound.post(calls.tell(self.keys, actor, op, call, number), _ignore)
 
     def confirm_soon(self) -> None:
         """Read acknowledgements soon although nobody may be waiting: until then they keep what messages carry."""
@@ -222,6 +225,11 @@ class Client:
             result.resolve(outcome.status, outcome.body, keep)
         elif outcome.call.startswith(OBJECT):
             self.objects.arrived(outcome.call.removeprefix(OBJECT).decode())
+        else:
+            call, _, number = outcome.call.partition(b"#")
+            stream = self._pending.get(call)
+            if isinstance(stream, StreamResult):
+                stream.arrived(int(number), outcome.status, outcome.body, keep)
 
     def fail(self, call: bytes, status: bytes, body: bytes) -> None:
         """Resolve a call that the broker did not take."""

@@ -120,7 +120,10 @@ def describe(cls: type) -> dict[str, Any]:
         function = inspect.unwrap(getattr(cls, name))
         if name != HOOK:
             asynchronous |= inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
-        methods[name] = {"parameters": _parameters(cls, name, found), "options": _options(function)}
+        options = _options(function)
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            options.setdefault("num_returns", "streaming")
+        methods[name] = {"parameters": _parameters(cls, name, found), "options": options}
     methods["__init__"] = {"parameters": _parameters(cls, "__init__", cls.__init__), "options": {}}  # type: ignore[misc]
     return {"methods": methods, "asynchronous": asynchronous}
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from callboard import _retry_policy as retry_policy
 from callboard import _serde
 from callboard._definition import TERMINATE
 from callboard._options import MethodOptions
 from callboard._ref import ObjectRef
+from callboard._stream import ObjectRefGenerator, StreamResult
 
 if TYPE_CHECKING:
     from callboard._definition import ClassInfo, MethodInfo
@@ -95,6 +96,10 @@ class ActorMethod:
             result_id, result = client.terminate(hold, terms)
             return ObjectRef(client, result_id, result)
         retries, returns, opts = self._resolved()
+        if returns == "streaming":
+            stream = StreamResult(client, hold.actor, self._ahead())
+            call, _ = client.call(hold, name.encode(), (args, kwargs), terms, retries=retries, opts=opts, stream=stream)
+            return ObjectRefGenerator(client, call, stream)
         call, result = client.call(hold, name.encode(), (args, kwargs), terms, retries=retries, opts=opts)
         if returns == 1:
             return ObjectRef(client, call, result)
@@ -119,16 +124,21 @@ class ActorMethod:
         """
         raise NotImplementedError("callboard has no compiled graphs: call the method with .remote()")
 
-    def _resolved(self) -> tuple[int, int, bytes]:
+    def _ahead(self) -> int:
+        return (self._options or MethodOptions.parse(self._method.options)).backpressure
+
+    def _resolved(self) -> tuple[int, int | Literal["streaming"], bytes]:
         terms = self._handle._terms  # noqa: SLF001
         if self._options is None and not self._method.options:
             return terms.retries, 1, b""
         options = self._options or MethodOptions.parse(self._method.options)
         retries = options.max_task_retries
         returns = 1 if options.num_returns is None else options.num_returns
-        if not isinstance(returns, int):
-            raise NotImplementedError(f"num_returns={returns!r} is not supported for {self!r}: return a list")
         opts: dict[str, object] = {}
+        if returns == "dynamic":
+            raise NotImplementedError(f'num_returns="dynamic" is not supported for {self!r}: use "streaming"')
+        if returns == "streaming":
+            opts["stream"] = options.backpressure
         group = options.concurrency_group
         if group is not None:
             if group not in terms.groups:

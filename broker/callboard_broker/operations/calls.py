@@ -55,6 +55,32 @@ def cancel(
     )  # fmt: skip
 
 
+def tell(keys: Keyspace, actor: str, op: str, call: bytes, number: int) -> Command:
+    """Tell an actor's worker something about a call."""
+    return script("tell").eval([keys.actor(actor), keys.control(actor)], [op, call, number])
+
+
+def give(keys: Keyspace, actor: str, token: str, caller: str, *, entry: bytes, outcome: Outcome, mac: bytes) -> Command:
+    """Give a caller one item of a call that goes on.
+
+    Args:
+        keys: Of this callboard.
+        actor: Whose call it is.
+        token: Of the incarnation that runs it.
+        caller: Client to tell.
+        entry: Entry id of the call.
+        outcome: The item, under its own id.
+        mac: Of the outcome.
+    """
+    return script("yield").eval(
+        [
+            keys.actor(actor), keys.mailbox(actor), keys.sealed(actor), keys.outbox, keys.inbox(caller),
+            keys.holds(caller),
+        ],
+        [token, entry, outcome.call, outcome.status, outcome.tokens, mac, outcome.body],
+    )  # fmt: skip
+
+
 class CommitWriter:
     """Write commits of outcomes to one caller, ready to be sent; the script must have been loaded.
 

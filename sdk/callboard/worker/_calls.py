@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import socket
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from callboard import _failures, _retry_policy, _serde
-from callboard._arguments import unpack_call
-from callboard._definition import CALL, READY
-from callboard.exceptions import RaySystemError
 from callboard.worker._replies import Caller
-from callboard.worker._signals import Departure
 from callboard_broker import verdicts
-from callboard_broker.deaths import STATUS_DIED, STATUS_ERROR, STATUS_OK, STATUS_UNAVAILABLE
+from callboard_broker.deaths import STATUS_DIED, STATUS_UNAVAILABLE
 from callboard_broker.envelope import Outcome, open_call, sign_outcome
 from callboard_broker.errors import EnvelopeError
 from callboard_broker.operations import calls
@@ -22,7 +16,6 @@ from callboard_broker.operations import calls
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from callboard._serde import Parcel
     from callboard.worker._replies import Replies
     from callboard.worker._settings import Settings
     from callboard_broker.deaths import DeathCause
@@ -107,6 +100,18 @@ class Desk:
         mac = sign_outcome(caller.signer, outcome)
         self._replies.post(caller, caller.writer.item(call.entry, flags, outcome, mac))
 
+    def give(self, call: Call, item: Outcome) -> None:
+        """Give the caller one item of a call that goes on; nothing waits for the broker here."""
+        if item.tokens:
+            self._hold_first()
+        settings = self._settings
+        mac = sign_outcome(self._caller_of(call).signer, item)
+        self._replies.post_command(
+            calls.give(
+                self._broker.keys, settings.actor, settings.token, call.caller, entry=call.entry, outcome=item, mac=mac
+            )
+        )
+
     def fail(self, call: Call, cause: DeathCause) -> None:
         """Settle a call that dies with its actor."""
         self.answer(call, Outcome(call.id, STATUS_DIED, b"", verdicts.died(self._record, cause)))
@@ -171,134 +176,3 @@ class Desk:
                 self._ledger.of(known),
             )
         return caller
-
-
-class Runner:
-    """Run calls on an instance.
-
-    Args:
-        instance: The actor.
-        record: What is known of it, for the texts of errors.
-        lend: Adds the token of a call's outcome to what the outcome carries, before it is committed.
-    """
-
-    def __init__(self, instance: Any, record: ActorRecord, lend: Callable[[list[str], bytes], None]) -> None:
-        self._instance = instance
-        self._record = record
-        self._lend = lend
-
-    def run(self, call: Call) -> Outcome:
-        """Run a call and return its outcome.
-
-        Raises:
-            BaseException: A way out of the actor: `SystemExit` or a `Departure`.
-        """
-        try:
-            method, args, kwargs = self._load(call)
-        except Exception as error:  # noqa: BLE001 - whatever unpickling user data raises
-            return self.failed(call, error)
-        attempts = 0
-        while True:
-            try:
-                value = method(*args, **kwargs)
-                break
-            except (SystemExit, Departure):
-                raise
-            except BaseException as error:  # noqa: BLE001 - its outcome is what it raised
-                if not _again(call, method, error, attempts):
-                    return self.failed(call, error)
-                attempts += 1
-        return self.returned(call, value)
-
-    async def run_here(self, call: Call) -> Outcome:
-        """Run a call on the running event loop, and return its outcome; a plain method keeps the loop busy.
-
-        Raises:
-            BaseException: A way out of the actor: `SystemExit` or a `Departure`.
-        """
-        try:
-            method, args, kwargs = self._load(call)
-        except Exception as error:  # noqa: BLE001 - whatever unpickling user data raises
-            return self.failed(call, error)
-        attempts = 0
-        while True:
-            try:
-                value = method(*args, **kwargs)
-                if inspect.iscoroutine(value):
-                    value = await value
-                break
-            except (SystemExit, Departure):
-                raise
-            except BaseException as error:  # noqa: BLE001 - its outcome is what it raised
-                if not _again(call, method, error, attempts):
-                    return self.failed(call, error)
-                attempts += 1
-        return self.returned(call, value)
-
-    def _load(self, call: Call) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
-        try:
-            args, kwargs = unpack_call(call.body)
-        except Exception as error:
-            raise _arguments_lost(error) from error
-        return self.method(call.method), args, kwargs
-
-    def method(self, name: str) -> Callable[..., Any]:
-        """Return the bound method of a name, or one of those that every actor has.
-
-        Raises:
-            AttributeError: There is none.
-        """
-        if name == READY:
-            return lambda: True
-        if name == CALL:
-            return lambda function, *args, **kwargs: function(self._instance, *args, **kwargs)
-        found: Callable[..., Any] = getattr(self._instance, name)
-        return found
-
-    def returned(self, call: Call, value: Any) -> Outcome:
-        """Return the outcome of a method that returned."""
-        try:
-            parcel = _serde.pack(value)
-        except Exception as error:  # noqa: BLE001 - whatever a value's own hooks raise
-            told = TypeError(f"the result of {call.method} cannot be pickled: {error}. Return plain data, or a handle.")
-            return self.failed(call, told)
-        return self._packed(call, STATUS_OK, parcel)
-
-    def failed(self, call: Call, error: BaseException) -> Outcome:
-        """Return the outcome of a method that raised."""
-        record = self._record
-        parcel = _failures.exception_parcel(
-            error,
-            function=f"{record.class_name}.{call.method}",
-            actor_id=record.actor_id,
-            pid=record.pid,
-            host=_HOST,
-            shown=shown(self._instance),
-        )
-        return self._packed(call, STATUS_ERROR, parcel)
-
-    def _packed(self, call: Call, status: bytes, parcel: Parcel) -> Outcome:
-        if not parcel.carries:
-            return Outcome(call.id, status, b"", parcel.body)
-        self._lend(parcel.targets, call.id)
-        return Outcome(call.id, status, " ".join(parcel.targets).encode(), parcel.body)
-
-
-def _again(call: Call, method: Callable[..., Any], error: BaseException, attempts: int) -> bool:
-    """Tell whether a call that raised, for the nth time, is run again."""
-    return (call.retries < 0 or attempts < call.retries) and _retry_policy.retries(call, method, error)
-
-
-def shown(instance: Any) -> str:
-    """Return the repr of an actor, whatever its class makes of it."""
-    try:
-        return repr(instance)[:200]
-    except Exception as error:  # noqa: BLE001 - the user's own repr
-        return f"<{type(instance).__name__}, whose repr raises {type(error).__name__}>"
-
-
-def _arguments_lost(error: Exception) -> RaySystemError:
-    return RaySystemError(
-        f"the arguments could not be loaded in the actor's process: {type(error).__name__}: {error}. "
-        "Is the module that defines them importable there?"
-    )

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from callboard._definition import ClassInfo
-    from callboard.worker._calls import Desk, Runner
+    from callboard.worker._calls import Desk
     from callboard.worker._mailbox import Mailbox
     from callboard.worker._replies import Replies
+    from callboard.worker._runner import Runner
     from callboard_broker.envelope import Call, Outcome
     from callboard_broker.page import StatusPage
     from callboard_broker.wire import Wire
@@ -106,6 +107,8 @@ class ConcurrentExecutor:
         self._way_out: BaseException | None = None
         self._ended: asyncio.Future[BaseException | None] = self._loop.create_future()
         self._ending: list[Call] = []
+        runner.give = self._give
+        line.replies.unwanted = runner.streams.unwanted
 
     @property
     def ending(self) -> list[Call]:
@@ -143,9 +146,8 @@ class ConcurrentExecutor:
 
     def told(self, op: str, call: bytes, number: int) -> None:
         """Take what a caller has to say about one of its calls; called by the watching thread."""
-        if op == "cancel":
-            with contextlib.suppress(RuntimeError):  # the loop is closed: the actor has ended
-                self._loop.call_soon_threadsafe(self._cancel, call, number)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the actor has ended
+            self._loop.call_soon_threadsafe(self._heed, op, call, number)
 
     async def _serve(self) -> BaseException | None:
         try:
@@ -293,11 +295,28 @@ class ConcurrentExecutor:
             self._desk.answer(call, outcome)
             # Before the slot is given back: whatever ends the process now, the call has run, and its outcome stands.
             self._replies.journal()
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
         if not self._flushing:
             self._flushing = True
             self._loop.call_soon(self._flush)
 
-    def _cancel(self, call: bytes, number: int) -> None:
+    def _give(self, call: Call, item: Outcome) -> None:
+        if self._threads is None:
+            self._give_here(call, item)
+        else:
+            self._loop.call_soon_threadsafe(self._give_here, call, item)
+
+    def _give_here(self, call: Call, item: Outcome) -> None:
+        with self._departures():
+            self._desk.give(call, item)
+        self._flush_soon()
+
+    def _heed(self, op: str, call: bytes, number: int) -> None:
+        self._runner.streams.told(op, call, number)
+        if op != "cancel":
+            return
         self._desk.forget(call, number)
         running = self._running.get(call)
         if running is not None and running.task is not None:

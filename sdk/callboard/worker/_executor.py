@@ -36,7 +36,7 @@ class Executor(Protocol):
         """Take what a caller has to say about one of its calls; called by the watching thread.
 
         Args:
-            op: ``cancel``: the call is not wanted any more.
+            op: ``cancel``: the call is not wanted any more; ``read``: items that it gave have been read.
             call: Its id.
-            number: With ``cancel``: the call's number among those of its caller.
+            number: With ``cancel``, the call's number among those of its caller; with ``read``, how many items.
         """

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 from callboard import _context, _failures, _session
 from callboard._client import Client
 from callboard.worker._birth import read_creation
-from callboard.worker._calls import Desk, Runner, shown
+from callboard.worker._calls import Desk
 from callboard.worker._charges import charge_submitted_while_restarting
 from callboard.worker._concurrent import DEFAULT_GROUP, ConcurrentExecutor, Line
 from callboard.worker._farewell import Farewell
 from callboard.worker._mailbox import Mailbox
+from callboard.worker._runner import Runner, shown
 from callboard.worker._serial import SerialExecutor
 from callboard.worker._signals import ActorExit, Departure, Fenced, Lost, Terminated
 from callboard.worker._watch import FENCED, FORSAKEN, Watch, terminate_on_signal

@@ -17,9 +17,11 @@ from callboard._flusher import Flusher
 from callboard.worker._signals import Fenced, Lost
 from callboard_broker.errors import BrokerError, BrokerUnreachableError
 from callboard_broker.scripts import script
-from callboard_broker.wire import ReplyError, checked, integer
+from callboard_broker.wire import ReplyError, checked, integer, pack
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from callboard.worker._settings import Settings
     from callboard_broker.envelope import Signer
     from callboard_broker.journal import Journal
@@ -66,7 +68,9 @@ class Replies:
         self._wire = wire
         self._page = page
         self._journal = journal
-        self._buffer: list[tuple[Caller, bytes]] = []
+        #: Takes the id of an item that nobody waits for.
+        self.unwanted: Callable[[bytes], None] | None = None
+        self._buffer: list[tuple[Caller | None, bytes]] = []
         self._journaled = 0
         self._again: list[bytes] = []
         self._owed: deque[bytes] = deque()
@@ -84,6 +88,11 @@ class Replies:
         """Collect an outcome; it is sent by `flush`, or with whatever is sent next."""
         with self._sending:
             self._buffer.append((caller, item))
+
+    def post_command(self, command: Command) -> None:
+        """Collect a command, to be sent like an outcome and in its place among them."""
+        with self._sending:
+            self._buffer.append((None, pack(command)))
 
     def journal(self) -> None:
         """Make sure that what has finished outlives this process: in the journal, or acknowledged.
@@ -208,6 +217,8 @@ class Replies:
     def _answered(self, reply: Reply) -> None:
         if isinstance(reply, ReplyError):
             self._commit_refused(reply)
+        elif isinstance(reply, bytes) and self.unwanted is not None:
+            self.unwanted(reply)
         self._owed.popleft()
 
     def _forget_if_settled(self) -> None:
@@ -254,16 +265,17 @@ class Replies:
         self._wire.call(*script("commit").load())
 
 
-def _commits(collected: list[tuple[Caller, bytes]]) -> list[bytes]:
-    """Return the commands that settle what has been collected: one for each run of outcomes of one caller."""
-    return [
-        caller.writer.command(caller.finished.stored(), [item for _, item in run])
-        for caller, run in itertools.groupby(collected, key=_CALLER)
-    ]
+def _commits(collected: list[tuple[Caller | None, bytes]]) -> list[bytes]:
+    """Return the commands for what has been collected: one for each run of outcomes of one caller."""
+    commands: list[bytes] = []
+    for caller, run in itertools.groupby(collected, key=_CALLER):
+        items = [item for _, item in run]
+        commands += items if caller is None else [caller.writer.command(caller.finished.stored(), items)]
+    return commands
 
 
-def _alone(caller: Caller, item: bytes) -> bytes:
-    return caller.writer.command(caller.finished.stored(), [item])
+def _alone(caller: Caller | None, item: bytes) -> bytes:
+    return item if caller is None else caller.writer.command(caller.finished.stored(), [item])
 
 
 def _answer(reply: Reply) -> Reply:

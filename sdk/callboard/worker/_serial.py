@@ -13,9 +13,10 @@ from callboard.worker._signals import Leaving, Terminated
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from callboard.worker._calls import Desk, Runner
+    from callboard.worker._calls import Desk
     from callboard.worker._mailbox import Mailbox
-    from callboard_broker.envelope import Call
+    from callboard.worker._runner import Runner
+    from callboard_broker.envelope import Call, Outcome
     from callboard_broker.page import StatusPage
 
 #: Nanoseconds from which a method counts as slow: outcomes before it do not wait for it.
@@ -47,6 +48,8 @@ class SerialExecutor:
         #: Methods that took long when they ran last.
         self._slow: set[str] = set()
         self._running: Call | None = None
+        runner.give = self._give
+        mailbox.unwanted = runner.streams.unwanted
 
     @property
     def ending(self) -> list[Call]:
@@ -101,6 +104,11 @@ class SerialExecutor:
         """Take what a caller has to say about one of its calls; called by the watching thread."""
         if op == "cancel":
             self._cancelled.append((call, number))
+        self._runner.streams.told(op, call, number)
+
+    def _give(self, call: Call, item: Outcome) -> None:
+        self._desk.give(call, item)
+        self._mailbox.flush()
 
     def _leaves_with_the_call(self) -> bool:
         return self._leaving is Leaving.WITH_THE_CALL
