@@ -233,6 +233,7 @@ def get(refs: Any, *, timeout: float | None = None) -> Any:
         GetTimeoutError: A value is not there in time.
         RayTaskError: The method raised; also an instance of what it raised.
         RayActorError: The actor is dead or unavailable.
+        DeadlockError: The caller is an actor, and the value can never come, as that waits for the caller.
         ValueError: What was given is no reference.
     """
     if isinstance(refs, ObjectRef):
@@ -278,7 +279,9 @@ def _wait_for(refs: Sequence[ObjectRef[Any]], number: int, timeout: float | None
         arrived += before - len(missing)
         return arrived >= needed
 
-    if not client.inbox.wait(enough, deadline) and why is get:
+    if deadline is None and why is get:
+        client.deadlocks.wait(enough, missing)
+    elif not client.inbox.wait(enough, deadline) and why is get:
         open_refs = sum(not ref._result.done for ref in refs)  # noqa: SLF001
         raise GetTimeoutError(f"Get timed out: {open_refs} of {len(refs)} objects not ready after {timeout} s.")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from callboard import _definition, _serde
 from callboard._arguments import attach, pack_call
+from callboard._deadlocks import Deadlocks
 from callboard._definition import TERMINATE, ClassInfo
 from callboard._holding import Hold, Holdings, Tokens
 from callboard._housekeeper import Housekeeper
@@ -83,6 +84,7 @@ class Client:
         self.reader = BackgroundReader(self.inbox)
         self.verdicts = Verdicts(self)
         self.objects = Objects(self)
+        self.deadlocks = Deadlocks(self)
         self._confirming = False
         self.housekeeper.start()
 

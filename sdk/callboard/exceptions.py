@@ -19,6 +19,7 @@
     +-- TaskCancelledError
     +-- WorkerCrashedError
     +-- GetTimeoutError             (also a TimeoutError)
+    +-- DeadlockError
     +-- ObjectLostError
     |   +-- OwnerDiedError
     |   +-- ObjectFreedError
@@ -88,6 +89,7 @@ __all__ = [
     "ClusterKeyInvalidError",
     "ClusterKeyMismatchError",
     "ClusterKeyMissingError",
+    "DeadlockError",
     "EmbeddedServerFailedError",
     "EmbeddedServerMissingError",
     "EvictionPolicyError",
@@ -211,6 +213,13 @@ _TASK_FIELDS: Final = frozenset({"function_name", "traceback_str", "cause", "pid
 def _restored_task(cls: type[RayTaskError], name: str, text: str, cause: object, *origin: object) -> RayTaskError:
     # Copying, unlike pickling, hands over the arguments of the reduction as they are.
     return cls(name, text, _duals.unwrapped(cause), *origin)  # type: ignore[arg-type]  # as `RayTaskError.__reduce__` made it
+
+
+class DeadlockError(RayError):
+    """Raised when a `get` in an actor waits for something that waits, perhaps over others, for the actor itself.
+
+    Ray waits for ever.
+    """
 
 
 class TaskCancelledError(RayError):
