@@ -19,6 +19,8 @@ from callboard_broker.operations import actors
 from callboard_broker.records import ActorRecord, State
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from callboard._client import Client
     from callboard._options import ActorOptions
     from callboard._serde import Parcel
@@ -142,6 +144,7 @@ def _check_groups(definition: Definition, options: ActorOptions) -> None:
 
 def _record(client: Client, definition: Definition, options: ActorOptions) -> ActorRecord:
     detached = options.lifetime == "detached"
+    environment = _environment(client.runtime_env, options.runtime_env)
     return ActorRecord(
         actor_id=ids.new_actor_id(),
         class_name=definition.info.name,
@@ -158,11 +161,18 @@ def _record(client: Client, definition: Definition, options: ActorOptions) -> Ac
         detached=detached,
         num_cpus=options.num_cpus or 0.0,
         resources=json.dumps(options.resources) if options.resources else "",
-        runtime_env=json.dumps(options.runtime_env) if options.runtime_env else "",
+        runtime_env=json.dumps(environment) if environment else "",
         graceful_ms=client.graceful_ms,
         definition=definition.sha,
         created_at=client.now_ms() // 1000,
     )
+
+
+def _environment(inherited: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    merged = {**inherited, **own}
+    if "env_vars" in merged:
+        merged["env_vars"] = {**inherited.get("env_vars", {}), **own.get("env_vars", {})}
+    return merged
 
 
 def _targets(definition: Definition, parcel: Parcel) -> list[str]:
@@ -181,7 +191,7 @@ def _creation(
         "job_id": record.job_id,
         "max_concurrency": record.max_concurrency,
         "concurrency_groups": options.concurrency_groups,
-        "runtime_env": options.runtime_env,
+        "runtime_env": json.loads(record.runtime_env or "{}"),
         "path": [os.path.abspath(entry) for entry in sys.path],  # noqa: PTH100 - '' is the working directory
         "host": client.identity.host,
         "detached": record.detached,

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _IGNORED: Final = frozenset({
     "configure_logging", "dashboard_host", "dashboard_port", "include_dashboard", "job_config", "labels", "local_mode",
     "log_to_driver", "logging_config", "logging_format", "logging_level", "num_gpus", "object_store_memory",
-    "runtime_env", "_memory", "_temp_dir", "_metrics_export_port", "_node_ip_address", "_redis_password",
+    "_memory", "_temp_dir", "_metrics_export_port", "_node_ip_address", "_redis_password",
     "_redis_username", "_enable_object_reconstruction", "_tracing_startup_hook", "_skip_env_hook",
 })  # fmt: skip
 
@@ -73,6 +73,7 @@ def init(
     namespace: str | None = None,
     num_cpus: float | None = None,
     resources: Mapping[str, float] | None = None,
+    runtime_env: Mapping[str, Any] | None = None,
     ignore_reinit_error: bool = False,
     _system_config: Mapping[str, Any] | None = None,
     **ignored: Any,
@@ -87,6 +88,8 @@ def init(
         namespace: Namespace of names; a random one if none is given.
         num_cpus: For one's own callboard: CPUs that it may promise to actors.
         resources: The same for resources of any name.
+        runtime_env: ``env_vars`` and ``working_dir`` of all actors that this program makes, and that they make, unless
+            these say otherwise.
         ignore_reinit_error: Do nothing if this process has joined one already.
         _system_config: ``actor_graceful_shutdown_timeout_ms`` and ``heartbeat_timeout_ms``.
         **ignored: Other arguments of Ray's ``init``, accepted and ignored.
@@ -101,6 +104,7 @@ def init(
         raise ValueError(f"init() has no argument {', '.join(sorted(unknown))}")
     if namespace is not None:
         check.namespace("namespace", namespace)
+    environment = check.runtime_env("runtime_env", runtime_env or {})
     with _session._lock:  # noqa: SLF001 - two threads must not both start a callboard
         session = _session.joined()
         if session is not None and ignore_reinit_error:
@@ -112,6 +116,7 @@ def init(
 
             address = find_address() if address == "auto" else None
         session = _session.begin(lambda: _join(address, namespace, timing, _options(num_cpus, resources, timing)))
+    session.client.runtime_env = environment
     atexit.register(shutdown)
     return _context(session.client)
 

@@ -67,6 +67,8 @@ class Client:
         self.published: dict[str, ClassInfo] = {}
         #: Milliseconds that its actors may take over their end; 0: as the supervisor says.
         self.graceful_ms = 0
+        #: What the processes of its actors have, unless these say otherwise.
+        self.runtime_env: dict[str, Any] = {}
         self.asker = broker.connect(f"ask:{self.id}")
         checked(self.asker.call(*clients.register(self.keys, identity)))
         self.closed = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from callboard import _api, _definition, _serde
 from callboard._actor_class import CREATION_FIELDS
 from callboard._ref import ObjectRef
-from callboard.exceptions import RaySystemError
+from callboard.exceptions import RaySystemError, RuntimeEnvSetupError
 from callboard_broker.envelope import open_fields
 from callboard_broker.records import ActorRecord
 from callboard_broker.wire import mapping
@@ -41,12 +42,23 @@ class Creation:
     pickled_arguments: bytes
 
     def prepare(self, settings: Settings) -> None:
-        """Set up the process as the creator asked: environment, working directory, import path."""
-        environment = self.options.get("runtime_env") or {}
+        """Set up the process as the creator asked: environment, working directory, import path.
+
+        Raises:
+            RuntimeEnvSetupError: The working directory cannot be used here.
+        """
+        environment = self.options["runtime_env"]
         os.environ.update(environment.get("env_vars", {}))
-        if "working_dir" in environment:
-            os.chdir(environment["working_dir"])
-            sys.path.insert(0, environment["working_dir"])
+        folder = environment.get("working_dir")
+        if folder is not None:
+            try:
+                os.chdir(folder)
+            except OSError as error:
+                raise RuntimeEnvSetupError(
+                    f"the working_dir {folder!r} of the runtime_env of {self.record.class_name} cannot be used on "
+                    f"{socket.gethostname()}: {error.strerror}. Put it there, or name one that is on every node."
+                ) from error
+            sys.path.insert(0, folder)
         if self.options.get("host") == settings.host:
             # On the creator's own host its modules are importable under the same paths.
             sys.path += [entry for entry in self.options["path"] if entry not in sys.path]

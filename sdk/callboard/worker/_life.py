@@ -110,8 +110,8 @@ class Life:
 
     def _be_born(self) -> bool:
         self._page.enter(Phase.CONSTRUCTING)
-        self._creation.prepare(self._settings)
         try:
+            self._creation.prepare(self._settings)
             self._instance = self._construct()
             if self._terminated:
                 raise Terminated
@@ -245,7 +245,9 @@ class Life:
             node=settings.node,
             actor=settings.actor,
         )
-        return _session.Session(Client(settings.broker, identity, settings.heartbeat_timeout / 5))
+        client = Client(settings.broker, identity, settings.heartbeat_timeout / 5)
+        client.runtime_env = self._creation.options["runtime_env"]
+        return _session.Session(client)
 
 
 def _limits(creation: Creation) -> Mapping[str, int]:
