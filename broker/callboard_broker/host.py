@@ -43,5 +43,18 @@ def process_start_time(pid: int) -> int | None:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
         return None
+    return int(_after_name(stat)[_START_TIME])
+
+
+def process_lives(pid: int, start_time: int) -> bool:
+    """Tell whether a process that began then has not ended; one that is stopped lives, a zombie does not."""
+    try:
+        fields = _after_name(Path(f"/proc/{pid}/stat").read_bytes())
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return int(fields[_START_TIME]) == start_time and fields[0] not in {b"Z", b"X"}
+
+
+def _after_name(stat: bytes) -> list[bytes]:
     # The command name may itself contain spaces and brackets; only the last bracket is certain to end it.
-    return int(stat.rpartition(b")")[2].split()[_START_TIME])
+    return stat.rpartition(b")")[2].split()

@@ -13,7 +13,7 @@ import pytest
 from tests.support.waiting import wait_until
 
 from callboard_broker import host
-from callboard_broker.host import host_id, process_start_time
+from callboard_broker.host import host_id, process_lives, process_start_time
 from callboard_supervisor.process import Exit, Process, ended_child, reap
 
 
@@ -183,3 +183,19 @@ def test_a_host_has_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
     names = {host.host_id.__wrapped__() for _ in range(2)}
     assert len(names) == 2
     assert all(name.startswith("nowhere-") for name in names)
+
+
+def test_a_process_lives_until_it_has_ended() -> None:
+    """A stopped one does, a zombie does not, nor does one of another start time or a pid that nobody has."""
+    child = subprocess.Popen(["sleep", "60"])
+    start_time = process_start_time(child.pid) or 0
+    assert process_lives(child.pid, start_time)
+    assert not process_lives(child.pid, start_time + 1)
+    os.kill(child.pid, signal.SIGSTOP)
+    assert process_lives(child.pid, start_time)
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert process_start_time(child.pid) == start_time
+    assert not process_lives(child.pid, start_time)
+    child.wait()
+    assert not process_lives(child.pid, start_time)

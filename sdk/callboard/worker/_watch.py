@@ -9,6 +9,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
+from callboard_broker import host
 from callboard_broker.errors import BrokerError
 from callboard_broker.wire import Wire, fields, items, maybe_text, stream_entries
 
@@ -31,8 +32,8 @@ _BLOCK_MS: Final = 10_000
 class Watch:
     """A thread that looks at the actor's record and the node's heartbeat, moves the status page's counter, and listens.
 
-    A worker that is no longer its actor leaves at once. One that nobody looks after leaves after twice the heartbeat
-    timeout: once for its supervisor to be missed, once for another to take over.
+    A worker that is no longer its actor leaves at once. One that nobody looks after, as its supervisor's process or the
+    broker is gone, leaves after twice the heartbeat timeout: once for that to be missed, once for another to take over.
     """
 
     def __init__(self, settings: Settings, page: StatusPage) -> None:
@@ -88,8 +89,11 @@ class Watch:
         keys = settings.broker.keys
         if self._wire is None:
             self._wire = settings.broker.connect(f"watch:{settings.actor}")
-        record, beat = self._wire.pipeline(
-            [("HMGET", keys.actor(settings.actor), "token", "node"), ("HGET", keys.node(self._node), "beat")]
+        record, about = self._wire.pipeline(
+            [
+                ("HMGET", keys.actor(settings.actor), "token", "node"),
+                ("HMGET", keys.node(self._node), "beat", "pid", "start_time"),
+            ]
         )
         token, node = (maybe_text(part) for part in items(record))
         if token != settings.token and not self._stopped:
@@ -97,9 +101,10 @@ class Watch:
             os._exit(FENCED)
         # Another supervisor may have taken over.
         self._node = node or self._node
-        moved = maybe_text(beat)
-        if moved is not None and moved != self._node_beat:
-            self._node_beat = moved
+        beat, pid, began = (maybe_text(part) for part in items(about))
+        # A supervisor that is too busy to beat is none that is gone; were another to take over, the token would change.
+        if beat is not None and (beat != self._node_beat or host.process_lives(int(pid or 0), int(began or 0))):
+            self._node_beat = beat
             self._moved_at = time.monotonic()
 
     def _listen(self, told: Callable[[str, bytes, int], None], seconds: float) -> None:
