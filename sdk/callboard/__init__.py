@@ -2,13 +2,14 @@
 
 from callboard import actor, exceptions
 from callboard._actor_class import ActorClass
-from callboard._api import get, get_actor, init, is_initialized, kill, put, remote, shutdown, wait
+from callboard._api import get, get_actor, init, is_initialized, kill, put, shutdown, wait
 from callboard._cancelling import cancel
 from callboard._context import get_runtime_context
-from callboard._handle import ActorHandle
 from callboard._method import method
 from callboard._ref import ObjectRef
+from callboard._remote import remote
 from callboard._stream import ObjectRefGenerator
+from callboard._typed import ActorHandle
 
 __version__ = "0.1.0"
 

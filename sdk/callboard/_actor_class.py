@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
-from callboard import _names, _session
+from callboard import _handle, _names, _session
 from callboard._arguments import pack_creation
 from callboard._definition import Definition
-from callboard._handle import ActorHandle
+from callboard._generics import T_co
 from callboard._terms import terms_of
 from callboard.exceptions import ActorClassInheritanceException
 from callboard_broker import ids
@@ -19,11 +20,18 @@ from callboard_broker.operations import actors
 from callboard_broker.records import ActorRecord, State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from typing import Unpack
 
     from callboard._client import Client
+    from callboard._keywords import ActorKeywords
     from callboard._options import ActorOptions
+    from callboard._ref import ObjectRef
     from callboard._serde import Parcel
+    from callboard._typed import ActorHandle
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 #: Fields of a creation that are signed beside its body, in order.
 CREATION_FIELDS = ("definition", "owner", "options", "tokens")
@@ -31,51 +39,69 @@ CREATION_FIELDS = ("definition", "owner", "options", "tokens")
 ASYNC_CONCURRENCY = 1000
 
 
-class ActorClass:
-    """A class whose instances live in processes of their own; made by ``@remote``."""
+class ActorClass(Generic[T_co]):
+    """A class whose instances live in processes of their own; made by ``@remote``, and by ``.options()``.
 
-    def __init__(self, cls: type, options: ActorOptions) -> None:
+    Args:
+        cls: The plain class.
+        options: Options of its actors.
+        definition: Makes its definition; None: as it is when it is first needed.
+    """
+
+    def __init__(self, cls: type, options: ActorOptions, definition: Callable[[], Definition] | None = None) -> None:
         self._cls = cls
         self._options = options
-        self._definition: Definition | None = None
+        # Made when it is first needed: by then the module is complete.
+        self.definition = definition or functools.cache(lambda: Definition(cls))
         self.__doc__ = cls.__doc__
         self.__name__ = cls.__name__
         self.__qualname__ = cls.__qualname__
         self.__module__ = cls.__module__
 
-    def remote(self, *args: Any, **kwargs: Any) -> ActorHandle:
+    # As for `ActorMethod.remote`; the type of the class, which can be called, tells the constructor's parameters.
+    @overload
+    def remote(
+        self: ActorClass[Callable[..., T]], reference: ObjectRef, /, *args: Any, **kwargs: Any
+    ) -> ActorHandle[T]: ...
+    @overload
+    def remote(
+        self: ActorClass[Callable[..., T]], first: Any, reference: ObjectRef, /, *args: Any, **kwargs: Any
+    ) -> ActorHandle[T]: ...
+    @overload
+    def remote(
+        self: ActorClass[Callable[..., T]], first: Any, second: Any, reference: ObjectRef, /, *args: Any, **kwargs: Any
+    ) -> ActorHandle[T]: ...
+    @overload
+    def remote(self: ActorClass[Callable[P, T]], *args: P.args, **kwargs: P.kwargs) -> ActorHandle[T]: ...
+    def remote(self, *args: Any, **kwargs: Any) -> Any:
         """Create an actor and return a handle at once; the constructor runs in the actor's own process.
 
         Raises:
             TypeError: The arguments do not fit the constructor, or the class or an argument cannot be pickled.
             ValueError: The name is taken (`ActorAlreadyExistsError`).
         """
-        return _create(self, self._options, args, kwargs)
+        return _create(self.definition(), self._options, args, kwargs)
 
-    def options(self, **given: Any) -> ConfiguredClass:
-        """Return the class with other options.
+    def options(self, **given: Unpack[ActorKeywords]) -> ActorClass[T_co]:
+        """Return the class with other options; this one stays as it is.
 
         Raises:
             ValueError: An option is unknown or has a bad value.
             TypeError: An option's value has the wrong type.
         """
-        return ConfiguredClass(self, self._options.override(given))
+        return ActorClass(self._cls, self._options.override(given), self.definition)
 
-    def definition(self) -> Definition:
-        """Return the class's definition, made when it is first needed: by then the module is complete."""
-        if self._definition is None:
-            self._definition = Definition(self._cls)
-        return self._definition
+    if not TYPE_CHECKING:  # checkers are to refuse both
 
-    def __call__(self, *_args: Any, **_kwargs: Any) -> Any:
-        name = self._cls.__name__
-        raise TypeError(f"Actors cannot be instantiated directly. Instead of '{name}()', use '{name}.remote()'.")
+        def __call__(self, *_args: Any, **_kwargs: Any) -> Any:
+            name = self._cls.__name__
+            raise TypeError(f"Actors cannot be instantiated directly. Instead of '{name}()', use '{name}.remote()'.")
 
-    def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
-        raise ActorClassInheritanceException(
-            f"Inheriting from the actor class {self._cls.__name__} is not supported. Inherit from the plain class and "
-            "make the subclass an actor: Child = callboard.remote(PlainChild)."
-        )
+        def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
+            raise ActorClassInheritanceException(
+                f"Inheriting from the actor class {self._cls.__name__} is not supported. Inherit from the plain class "
+                "and make the subclass an actor: Child = callboard.remote(PlainChild)."
+            )
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ActorClass, (self._cls, self._options)
@@ -84,26 +110,9 @@ class ActorClass:
         return f"ActorClass({self._cls.__name__})"
 
 
-class ConfiguredClass:
-    """An actor class with options of its own; what ``.options()`` returns."""
-
-    def __init__(self, actor_class: ActorClass, options: ActorOptions) -> None:
-        self._actor_class = actor_class
-        self._options = options
-
-    def remote(self, *args: Any, **kwargs: Any) -> ActorHandle:
-        """Create an actor; see `ActorClass.remote`."""
-        return _create(self._actor_class, self._options, args, kwargs)
-
-    def options(self, **given: Any) -> ConfiguredClass:
-        """Return the class with more options; see `ActorClass.options`."""
-        return ConfiguredClass(self._actor_class, self._options.override(given))
-
-
 def _create(
-    actor_class: ActorClass, options: ActorOptions, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> ActorHandle:
-    definition = actor_class.definition()
+    definition: Definition, options: ActorOptions, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> _handle.ActorHandle:
     _check_groups(definition, options)
     definition.info.methods["__init__"].check(args, kwargs)
     client = _session.client()
@@ -125,7 +134,7 @@ def _create(
             client.holdings.handed_over(targets, token, recipient)
 
         client.outbound.post(create, acknowledged)
-    handle = ActorHandle(hold, definition.info, terms_of(record, definition.info))
+    handle = _handle.ActorHandle(hold, definition.info, terms_of(record, definition.info))
     if options.name is None:
         return handle
     return _names.claim(client, record, handle, options)

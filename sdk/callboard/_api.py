@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import atexit
-import inspect
 import json
 import os
 import secrets
 import socket
 import time
-import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast, overload
 
-from callboard import _names, _session
+from callboard import _handle, _names, _session
 from callboard import _optionchecks as check
-from callboard._actor_class import ActorClass
 from callboard._client import Client
-from callboard._definition import HOOK
-from callboard._handle import ActorHandle
 from callboard._local import LocalCallboard
-from callboard._options import ActorOptions
 from callboard._ref import ObjectRef
 from callboard.exceptions import GetTimeoutError
 from callboard_broker import deaths, host, ids
@@ -33,6 +27,10 @@ from callboard_broker.wire import items, mapping, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from callboard._typed import ActorHandle
+
+T = TypeVar("T")
 
 #: Arguments of Ray's `init` that make no difference here.
 _IGNORED: Final = frozenset({
@@ -200,33 +198,10 @@ def shutdown(_exiting_interpreter: bool = False) -> None:
             session.local.stop()
 
 
-def remote(*args: Any, **options: Any) -> Any:
-    """Make a class an actor class: ``@remote``, ``@remote(max_restarts=1)`` or ``remote(Class)``.
-
-    Raises:
-        TypeError: What is decorated is not a class, or an option's value has the wrong type.
-        ValueError: An option is unknown or has a bad value.
-    """
-    if len(args) == 1 and not options and (inspect.isclass(args[0]) or inspect.isfunction(args[0])):
-        return _decorate(args[0], {})
-    if args or not options:
-        raise TypeError(
-            "remote() takes a class, or options by keyword: use @remote, @remote(max_restarts=1) or remote(Class)"
-            + (f", not remote({args[0]!r})" if args else "")
-        )
-    return lambda decorated: _decorate(decorated, options)
-
-
-def _decorate(decorated: Any, options: dict[str, Any]) -> ActorClass:
-    if not inspect.isclass(decorated):
-        raise TypeError(f"@remote takes a class, not {decorated!r}")
-    if inspect.iscoroutinefunction(getattr(decorated, HOOK, None)):
-        warnings.warn(
-            f"{decorated.__qualname__}.{HOOK} is async and will not run: make it a plain method", stacklevel=3
-        )
-    return ActorClass(decorated, ActorOptions.parse(options))
-
-
+@overload
+def get(refs: ObjectRef[T], *, timeout: float | None = None) -> T: ...
+@overload
+def get(refs: list[ObjectRef[T]], *, timeout: float | None = None) -> list[T]: ...
 def get(refs: Any, *, timeout: float | None = None) -> Any:
     """Return the value of a reference, or the list of values of a list of references.
 
@@ -292,8 +267,8 @@ def _wait_for(refs: Sequence[ObjectRef[Any]], number: int, timeout: float | None
 
 
 def wait(
-    refs: list[ObjectRef[Any]], *, num_returns: int = 1, timeout: float | None = None, fetch_local: bool = True
-) -> tuple[list[ObjectRef[Any]], list[ObjectRef[Any]]]:
+    refs: list[ObjectRef[T]], *, num_returns: int = 1, timeout: float | None = None, fetch_local: bool = True
+) -> tuple[list[ObjectRef[T]], list[ObjectRef[T]]]:
     """Wait until so many references have a value or an error.
 
     Args:
@@ -324,7 +299,7 @@ def wait(
     return ready, [ref for ref in refs if ref not in chosen]
 
 
-def put(value: Any) -> ObjectRef[Any]:
+def put(value: T) -> ObjectRef[T]:
     """Keep a value and return a reference to it, which may be passed on.
 
     Raises:
@@ -345,7 +320,7 @@ def kill(actor: ActorHandle, *, no_restart: bool = True) -> None:
     Raises:
         ValueError: What was given is no handle.
     """
-    if not isinstance(actor, ActorHandle):
+    if not isinstance(actor, _handle.ActorHandle):
         raise ValueError(f"kill() only works for actors, not for {type(actor)}: pass an actor handle")  # noqa: TRY004
     hold = actor._hold  # noqa: SLF001
     client = hold.client
@@ -386,4 +361,4 @@ def get_actor(name: str, namespace: str | None = None) -> ActorHandle:
             "created, or it "
             "died, or it lives in another namespace: callboard.util.list_named_actors(all_namespaces=True) shows all."
         )
-    return found
+    return cast("ActorHandle", found)

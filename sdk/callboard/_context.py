@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, cast
 
-from callboard import _session
-from callboard._handle import ActorHandle
+from callboard import _handle, _session
 from callboard._terms import terms_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from callboard._typed import ActorHandle
     from callboard.worker._birth import Creation
     from callboard.worker._settings import Settings
 
@@ -57,7 +57,8 @@ class RuntimeContext:
         creation = inside.creation
         client.published.setdefault(creation.info.sha, creation.info)
         hold = client.holdings.hold(inside.settings.actor)
-        return ActorHandle(hold, creation.info, terms_of(creation.record, creation.info))
+        handle = _handle.ActorHandle(hold, creation.info, terms_of(creation.record, creation.info))
+        return cast("ActorHandle", handle)
 
     @property
     def namespace(self) -> str:

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, overload
 
 from callboard import _retry_policy as retry_policy
 from callboard import _serde
 from callboard._definition import TERMINATE
+from callboard._generics import T_co
 from callboard._options import MethodOptions
 from callboard._ref import ObjectRef
 from callboard._stream import ObjectRefGenerator, StreamResult
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from callboard._definition import ClassInfo, MethodInfo
     from callboard._holding import Hold
+    from callboard._keywords import MethodKeywords
     from callboard._terms import Terms
 
+P = ParamSpec("P")
+R_co = TypeVar("R_co", covariant=True)
 
-class ActorHandle:
+
+class ActorHandle(Generic[T_co]):
     """Stands for an actor: ``handle.method.remote(...)`` calls it.
 
     The actor lives as long as there is a handle to it anywhere, unless it is detached. Handles are equal when they
-    name the same actor, and may be passed on in arguments, results and objects.
+    name the same actor, and may be passed on in arguments, results and objects. Checkers see `_typed.ActorHandle`.
     """
 
     __slots__ = ("__weakref__", "_hold", "_info", "_terms")
@@ -40,7 +47,7 @@ class ActorHandle:
     def _actor_id(self) -> str:
         return self._hold.actor
 
-    def __getattr__(self, name: str) -> ActorMethod:
+    def __getattr__(self, name: str) -> ActorMethod[..., Any]:
         method = self._info.method(name)
         if method is None:
             raise AttributeError(f"the actor class {self._info.name} has no method {name!r}")
@@ -69,8 +76,8 @@ class ActorHandle:
         return rebuild, (self._hold.actor, self._info.sha, self._terms)
 
 
-class ActorMethod:
-    """A method of an actor; keeps the actor alive like a handle."""
+class ActorMethod(Generic[P, R_co]):
+    """A method of an actor, with its parameters and what ``.remote()`` returns; keeps the actor alive like a handle."""
 
     __slots__ = ("_handle", "_method", "_options")
 
@@ -79,6 +86,16 @@ class ActorMethod:
         self._method = method
         self._options = options
 
+    # A reference may stand for any argument. That cannot be said of parameters that are only known together, so calls
+    # with one among the first arguments are not checked.
+    @overload
+    def remote(self, reference: ObjectRef, /, *args: Any, **kwargs: Any) -> R_co: ...
+    @overload
+    def remote(self, first: Any, reference: ObjectRef, /, *args: Any, **kwargs: Any) -> R_co: ...
+    @overload
+    def remote(self, first: Any, second: Any, reference: ObjectRef, /, *args: Any, **kwargs: Any) -> R_co: ...
+    @overload
+    def remote(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
     def remote(self, *args: Any, **kwargs: Any) -> Any:
         """Call the method and return a reference to its result at once.
 
@@ -106,7 +123,23 @@ class ActorMethod:
         result.returns = returns
         return [ObjectRef(client, call, result, index) for index in range(returns)] if returns else None
 
-    def options(self, **given: Any) -> ActorMethod:
+    @overload
+    def options(self, *, num_returns: None = None, **given: Unpack[MethodKeywords]) -> ActorMethod[P, R_co]: ...
+    @overload
+    def options(  # type: ignore[overload-overlap]  # 0 and 1 are special numbers
+        self, *, num_returns: Literal[0], **given: Unpack[MethodKeywords]
+    ) -> ActorMethod[P, None]: ...
+    @overload
+    def options(  # type: ignore[overload-overlap]
+        self, *, num_returns: Literal[1], **given: Unpack[MethodKeywords]
+    ) -> ActorMethod[P, ObjectRef]: ...
+    @overload
+    def options(
+        self, *, num_returns: Literal["streaming"], **given: Unpack[MethodKeywords]
+    ) -> ActorMethod[P, ObjectRefGenerator]: ...
+    @overload
+    def options(self, *, num_returns: int, **given: Unpack[MethodKeywords]) -> ActorMethod[P, list[ObjectRef]]: ...
+    def options(self, **given: Any) -> ActorMethod[P, Any]:
         """Return the method with other options: the nearer setting wins.
 
         Raises:
@@ -149,12 +182,14 @@ class ActorMethod:
             opts |= retry_policy.wish(options.retry_exceptions)
         return terms.retries if retries is None else retries, returns, json.dumps(opts).encode() if opts else b""
 
-    def __call__(self, *_args: Any, **_kwargs: Any) -> Any:
-        name = self._method.name
-        raise TypeError(
-            f"Actor methods cannot be called directly. Instead of running 'object.{name}()', try "
-            f"'object.{name}.remote()'."
-        )
+    if not TYPE_CHECKING:  # checkers are to refuse it
+
+        def __call__(self, *_args: Any, **_kwargs: Any) -> Any:
+            name = self._method.name
+            raise TypeError(
+                f"Actor methods cannot be called directly. Instead of running 'object.{name}()', try "
+                f"'object.{name}.remote()'."
+            )
 
     def __repr__(self) -> str:
         return f"{self._handle!r}.{self._method.name}"

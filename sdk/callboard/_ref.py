@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic
 
 from callboard import _serde
+from callboard._generics import T_co
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from callboard._client import Client
     from callboard._result import Result
-
-T_co = TypeVar("T_co", covariant=True)
 
 
 class ObjectRef(Generic[T_co]):

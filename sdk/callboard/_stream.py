@@ -6,17 +6,16 @@ import asyncio
 import concurrent.futures
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Self
 
 from callboard import _serde
+from callboard._generics import T
 from callboard._ref import ObjectRef
 from callboard._result import Result
 from callboard_broker.deaths import STATUS_OK
 
 if TYPE_CHECKING:
     from callboard._client import Client
-
-T = TypeVar("T")
 
 #: Status of an item that there is not: the stream has ended before it.
 _END: Final = b"end"

@@ -102,7 +102,7 @@ def storm(theatre: Stage, tmp_path: Path, strike: Callable[[], None], least: int
     """Run callers in a storm, and judge."""
     paths = [tmp_path / f"ledger-{index}" for index in range(ACTORS)]
     maker = callboard.remote(max_restarts=-1, max_task_retries=-1)(Ledger)
-    actors = [maker.remote(str(path)) for path in paths]
+    actors: list[callboard.ActorHandle] = [maker.remote(str(path)) for path in paths]
     callboard.get([actor.pid.remote() for actor in actors], timeout=30)
     results: dict[tuple[int, int], list[Any]] = {}
     strikes = strike_until(run_callers(actors, results), strike)
@@ -184,7 +184,8 @@ def test_the_script_cache_is_flushed(theatre: Stage, tmp_path: Path) -> None:
 def test_nothing_is_left_after_a_storm(theatre: Stage, tmp_path: Path) -> None:
     """Killed workers leave no keys, pages or processes (I6)."""
     pages = theatre.pages()
-    actor = callboard.remote(max_restarts=-1, max_task_retries=-1)(Ledger).remote(str(tmp_path / "ledger"))
+    maker = callboard.remote(max_restarts=-1, max_task_retries=-1)(Ledger)
+    actor: callboard.ActorHandle = maker.remote(str(tmp_path / "ledger"))
     pid = callboard.get(actor.pid.remote(), timeout=10)
     os.kill(pid, signal.SIGKILL)
     assert callboard.get(actor.pid.remote(), timeout=10) != pid

@@ -21,7 +21,7 @@ def test_calls_go_over_tcp_and_tls(on_stage: Stage, *, tls: bool) -> None:
     with front(on_stage.address.removeprefix("unix://"), tls=tls) as port:
         plain, secure = f"redis://localhost:{port}/0", f"rediss://localhost:{port}/0?ssl_ca_certs={CERTIFICATE}"
         callboard.init(secure if tls else plain)
-        echo = callboard.remote(Echo).remote()
+        echo: callboard.ActorHandle = callboard.remote(Echo).remote()
         assert [callboard.get(echo.same.remote(number), timeout=10) for number in range(20)] == list(range(20))
         refs = [echo.same.remote(number) for number in range(500)]
         assert callboard.get(refs, timeout=20) == list(range(500))

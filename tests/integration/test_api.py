@@ -66,7 +66,8 @@ def test_a1_first_use_joins(on_stage: Stage) -> None:
         callboard.get_actor("nobody")
     assert callboard.is_initialized()
     callboard.shutdown()
-    assert callboard.get(callboard.remote(Plain).remote().value.remote(1), timeout=BOUND) == 1
+    actor: callboard.ActorHandle = callboard.remote(Plain).remote()
+    assert callboard.get(actor.value.remote(1), timeout=BOUND) == 1
     assert on_stage.wire.call("SCARD", on_stage.broker.keys.clients)
 
 
@@ -168,7 +169,7 @@ def test_a1_a_program_without_address_has_a_callboard_of_its_own(no_address: Non
     """Server, supervisor and workers end with it."""
     del no_address
     with callboard.init(num_cpus=2, resources={"thing": 1}):
-        actor = callboard.remote(resources={"thing": 1})(Mortal).remote("/dev/null")
+        actor: callboard.ActorHandle = callboard.remote(resources={"thing": 1})(Mortal).remote("/dev/null")
         pid = callboard.get(actor.__ray_call__.remote(lambda _: os.getpid()), timeout=BOUND)
         assert not gone(pid)
     wait_for_end(pid)

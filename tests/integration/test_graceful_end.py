@@ -134,7 +134,7 @@ def test_g2_the_hook_does_not_run_when_the_owner_crashes(ray: ModuleType, notes:
 
 
 def _have_child(self: Mortal, notes: str) -> Any:
-    child = callboard.remote(Mortal).remote(notes)
+    child: callboard.ActorHandle = callboard.remote(Mortal).remote(notes)
     self.child_handle = child  # type: ignore[attr-defined] # kept as long as the actor
     return callboard.get(child.pid.remote())
 
@@ -146,7 +146,7 @@ def test_g3_remote_calls_inside_the_hook_work(ray: ModuleType, notes: Notes) -> 
     def hook(notes: Notes) -> None:
         notes.add(callboard.get(friend.note.remote("from the hook")))
         notes.add(callboard.get(callboard.put("put")))
-        other = callboard.remote(Mortal).remote(f"{notes.path}.other")
+        other: callboard.ActorHandle = callboard.remote(Mortal).remote(f"{notes.path}.other")
         notes.add(callboard.get(other.note.remote("from another")))
 
     actor = hooked(ray, notes, hook)

@@ -38,9 +38,9 @@ def values(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
     os.mkfifo(pipe)
     with callboard.init("local", namespace=NAMESPACE) as context:
         clerks = callboard.remote(Clerk)
-        clerk = clerks.options(name=NAME).remote()
+        clerk: callboard.ActorHandle = clerks.options(name=NAME).remote()
         callboard.get(clerk.done.remote())
-        dead = clerks.remote()
+        dead: callboard.ActorHandle = clerks.remote()
         callboard.kill(dead)
         reading = [clerk.read.remote(str(pipe)), clerk.done.remote()]
         callboard.cancel(clerk.done.remote())

@@ -35,7 +35,8 @@ class Looker:
 
     def child(self, name: str) -> Any:
         """Return a variable as an actor sees it that this one makes."""
-        return callboard.get(callboard.remote(Looker).remote().variable.remote(name), timeout=BOUND)
+        child: callboard.ActorHandle = callboard.remote(Looker).remote()
+        return callboard.get(child.variable.remote(name), timeout=BOUND)
 
 
 def test_a2_env_vars_are_there_before_the_constructor(ray: ModuleType) -> None:
@@ -85,7 +86,8 @@ def test_a1_the_runtime_env_of_a_program(on_stage: Stage) -> None:
     """What `init` is given holds for all actors, also for those that actors make; nearer settings win."""
     variables = {"CB_WORD": "program", "CB_OTHER": "other"}
     callboard.init(on_stage.address, runtime_env={"env_vars": variables})
-    actor = callboard.remote(Looker).options(runtime_env={"env_vars": {"CB_WORD": "actor"}}).remote()
+    lookers = callboard.remote(Looker).options(runtime_env={"env_vars": {"CB_WORD": "actor"}})
+    actor: callboard.ActorHandle = lookers.remote()
     words = [actor.variable.remote(name) for name in variables]
     assert callboard.get(words, timeout=BOUND) == ["actor", "other"]
     assert callboard.get([actor.child.remote(name) for name in variables], timeout=BOUND) == ["actor", "other"]

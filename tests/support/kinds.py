@@ -112,4 +112,5 @@ KINDS: dict[str, type[Mortal]] = {"threaded": Several, "async": Swift}
 
 def create(kind: str, notes: Any, at_once: int = 3, **options: Any) -> Any:
     """Create an actor of a kind that runs so many calls at once."""
-    return callboard.remote(KINDS[kind]).options(max_concurrency=at_once, **options).remote(str(notes.path))
+    cls: Any = KINDS[kind]
+    return callboard.remote(cls).options(max_concurrency=at_once, **options).remote(str(notes.path))

@@ -68,5 +68,5 @@ def start(size: int) -> tuple[list[ActorHandle], ActorHandle]:
         callboard.kill(callboard.get_actor(CATALOGUE, NAMESPACE))
     indexers = callboard.remote(max_restarts=-1, max_task_retries=-1)(Indexer)
     pool = [indexers.remote() for _ in range(size)]
-    options = {"name": CATALOGUE, "namespace": NAMESPACE, "lifetime": "detached"}
-    return pool, callboard.remote(Catalogue).options(**options).remote(pool)
+    catalogues = callboard.remote(name=CATALOGUE, namespace=NAMESPACE, lifetime="detached")(Catalogue)
+    return pool, catalogues.remote(pool)

@@ -29,15 +29,19 @@ class _Holder:
     def __init__(self, maxsize: int) -> None:
         self._queue: asyncio.Queue[Any] = asyncio.Queue(maxsize)
 
+    @callboard.method
     async def size(self) -> int:
         return self._queue.qsize()
 
+    @callboard.method
     async def empty(self) -> bool:
         return self._queue.empty()
 
+    @callboard.method
     async def full(self) -> bool:
         return self._queue.full()
 
+    @callboard.method
     async def put(self, item: Any, seconds: float | None) -> bool:
         try:
             await asyncio.wait_for(self._queue.put(item), seconds)
@@ -45,12 +49,14 @@ class _Holder:
             return False
         return True
 
+    @callboard.method
     async def get(self, seconds: float | None) -> tuple[bool, Any]:
         try:
             return True, await asyncio.wait_for(self._queue.get(), seconds)
         except TimeoutError:
             return False, None
 
+    @callboard.method
     async def put_at_once(self, items: list[Any]) -> bool:
         if 0 < self._queue.maxsize < self._queue.qsize() + len(items):
             return False
@@ -58,6 +64,7 @@ class _Holder:
             self._queue.put_nowait(item)
         return True
 
+    @callboard.method
     async def get_at_once(self, number: int) -> list[Any] | None:
         if self._queue.qsize() < number:
             return None
@@ -85,8 +92,7 @@ class Queue:
 
     def size(self) -> int:
         """Return how many items there are."""
-        size: int = callboard.get(self.actor.size.remote())
-        return size
+        return callboard.get(self.actor.size.remote())
 
     def qsize(self) -> int:
         """Return how many items there are."""
@@ -94,13 +100,11 @@ class Queue:
 
     def empty(self) -> bool:
         """Tell whether there is nothing in it."""
-        empty: bool = callboard.get(self.actor.empty.remote())
-        return empty
+        return callboard.get(self.actor.empty.remote())
 
     def full(self) -> bool:
         """Tell whether there is no room in it."""
-        full: bool = callboard.get(self.actor.full.remote())
-        return full
+        return callboard.get(self.actor.full.remote())
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
         """Put an item.
@@ -189,7 +193,7 @@ class Queue:
             raise TypeError(f"num_items must be an int, not {num_items!r}")
         if num_items < 0:
             raise ValueError(f"num_items must not be negative, but is {num_items}")
-        found: list[Any] | None = callboard.get(self.actor.get_at_once.remote(num_items))
+        found = callboard.get(self.actor.get_at_once.remote(num_items))
         if found is None:
             raise Empty(f"the queue does not have {num_items} items")
         return found
@@ -202,7 +206,8 @@ class Queue:
             grace_period_s: Seconds for calls before this one to finish otherwise, before it is killed all the same.
         """
         if not force:
-            callboard.wait([self.actor.__ray_terminate__.remote()], timeout=grace_period_s)
+            actor: callboard.ActorHandle = self.actor
+            callboard.wait([actor.__ray_terminate__.remote()], timeout=grace_period_s)
         callboard.kill(self.actor)
 
     def _full(self, number: int) -> Full:
