@@ -1,6 +1,6 @@
 """Ray's actor API on Redis: ``import callboard as ray``."""
 
-from callboard import actor, exceptions
+from callboard import actor, exceptions, util
 from callboard._actor_class import ActorClass
 from callboard._api import get, get_actor, init, is_initialized, kill, put, shutdown, wait
 from callboard._cancelling import cancel
@@ -32,5 +32,6 @@ __all__ = [
     "put",
     "remote",
     "shutdown",
+    "util",
     "wait",
 ]

@@ -5,6 +5,7 @@ from typing import Any, assert_type
 
 import callboard
 from callboard import ActorHandle, ObjectRef, ObjectRefGenerator
+from callboard.util import ActorPool
 
 
 class CounterCls:
@@ -173,3 +174,16 @@ async def awaited(counter: ActorHandle[CounterCls]) -> None:
 
 def ends(counter: ActorHandle[CounterCls]) -> None:
     callboard.kill(counter, no_restart=False)
+
+
+def pools(counter: ActorHandle[CounterCls], anybody: ActorHandle) -> None:
+    pool = ActorPool([counter])
+    assert_type(pool, ActorPool[CounterCls])
+    assert_type(list(pool.map(lambda actor, number: actor.add.remote(number), [1, 2])), list[int])
+    assert_type(list(pool.map_unordered(lambda actor, text: actor.later.remote(text), "ab")), list[list[str]])
+    pairs: list[list[object]] = list(pool.map(lambda actor, text: actor.pair.remote(text), "ab"))
+    pool.submit(lambda actor, number: actor.add.remote(number), len(pairs))
+    pool.push(counter)
+    assert_type(pool.pop_idle(), ActorHandle[CounterCls] | None)
+    anything = ActorPool([anybody])
+    assert_type(list(anything.map(lambda actor, value: actor.whatever.remote(value), [1])), list[Any])
