@@ -1,13 +1,14 @@
 """What this process holds: one `Hold` per actor, however many handles there are to it.
 
 A handle, a bound method, a queued call each keep the `Hold` alive; when the last goes, the collector may be in any
-thread at any moment, so it only drops a note. A housekeeping thread reads the notes and releases what nobody has
-taken up again.
+thread at any moment, so it only drops a note. A housekeeping thread reads the notes and releases.
 """
 
 from __future__ import annotations
 
+import itertools
 import weakref
+from functools import partial
 from typing import TYPE_CHECKING
 
 from callboard_broker.envelope import CallWriter, call_fields
@@ -51,6 +52,7 @@ class Holdings:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._holds: weakref.WeakValueDictionary[str, Hold] = weakref.WeakValueDictionary()
+        self._numbers = itertools.count(1)
         # What it sends about a hold must not be overtaken by what it decides about it.
         self._lock = client.outbound.lock
 
@@ -64,15 +66,25 @@ class Holdings:
         with self._lock:
             hold = self._holds.get(actor)
             if hold is None:
-                hold = self._holds[actor] = Hold(self._client, actor)
-                weakref.finalize(hold, self._client.housekeeper.note, lambda: self._release(actor)).atexit = False
+                client = self._client
+                hold = self._holds[actor] = Hold(client, actor)
+                holder, member = f"c:{client.id}", f"hold {actor}"
                 if not registered:
-                    member = f"hold {actor}"
-                    command = clients.hold_actor(
-                        self._client.keys, self._client.id, actor, f"c:{self._client.id}", member
-                    )
-                    self._client.outbound.post(command, _ignore)
+                    holder, number = self.next_holder()
+                    member = f"{member} {number}"
+                    client.outbound.post(clients.hold_actor(client.keys, client.id, actor, holder, member), _ignore)
+                release = partial(self._release, actor, holder, member)
+                weakref.finalize(hold, client.housekeeper.note, release).atexit = False
             return hold
+
+    def next_holder(self) -> tuple[str, int]:
+        """Return a name for this client as a holder, and the number in it.
+
+        Each hold has its own: when a broken connection has the release of an earlier one sent again, it must not
+        release a later one.
+        """
+        number = next(self._numbers)
+        return f"c:{self._client.id}/{number}", number
 
     def lend(self, targets: list[str], token: str, recipient: str) -> None:
         """Add a token to each target, before the message that carries them is sent on the same connection."""
@@ -111,20 +123,11 @@ class Holdings:
             command = clients.drop_object(client.keys, thing, token, index=client.id, member=member)
         client.outbound.post(command, _ignore)
 
-    def _release(self, actor: str) -> None:
-        with self._lock:
-            if actor in self._holds:
-                return
-            client = self._client
-            command = actors.release(
-                client.keys,
-                actor,
-                f"c:{client.id}",
-                index=client.id,
-                member=f"hold {actor}",
-                entry=end_entry(client, actor),
-            )
-            client.outbound.post(command, self._forgetting(actor))
+    def _release(self, actor: str, holder: str, member: str) -> None:
+        client = self._client
+        entry = end_entry(client, actor)
+        command = actors.release(client.keys, actor, holder, index=client.id, member=member, entry=entry)
+        client.outbound.post(command, self._forgetting(actor))
 
     def _forgetting(self, actor: str) -> Callable[[Reply], None]:
         def acknowledged(reply: Reply) -> None:

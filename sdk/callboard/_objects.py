@@ -8,6 +8,7 @@ it when it is asked for. It is deleted when nobody holds it, or when its owner i
 from __future__ import annotations
 
 import weakref
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from callboard import _serde
@@ -20,7 +21,10 @@ from callboard_broker.operations import clients
 from callboard_broker.wire import Reply, items, mapping, text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from callboard._client import Client
+    from callboard._holding import Hold
     from callboard_broker.wire import Command
 
 #: What the inbox entries begin with that say that an object has its value.
@@ -28,6 +32,14 @@ OBJECT: Final = b"object:"
 _FIELDS: Final = ("status", "tokens")
 #: Seconds after which a missing value is looked for again, in case nobody told us.
 _LOOK_AGAIN: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Contents:
+    """What a borrowed value carries, held as long as the value is here."""
+
+    targets: list[str]
+    held: Sequence[Hold | ObjectRef[Any]]
 
 
 class Objects:
@@ -67,7 +79,7 @@ class Objects:
             if name in self._owned or name in self._borrowed:
                 return
             self._owned[name] = result
-            weakref.finalize(result, self._client.housekeeper.note, lambda: self._release(name)).atexit = False
+            self._release_with(result, name, f"c:{self._client.id}", f"object {name}")
             if not result.done:
                 self._post(clients.publish_object(self._client.keys, self._client.id, name, ("state", "PENDING")))
         # Kept alive by the callback until the value is there and published.
@@ -79,9 +91,10 @@ class Objects:
             result = self._owned.get(name) or self._borrowed.get(name)
             if result is None:
                 result = self._borrowed[name] = Result()
-                weakref.finalize(result, self._client.housekeeper.note, lambda: self._release(name)).atexit = False
-                me = self._client.id
-                self._post(clients.hold_object(self._client.keys, me, name, f"c:{me}", f"hold-object {name}"))
+                holder, number = self._client.holdings.next_holder()
+                member = f"hold-object {name} {number}"
+                self._release_with(result, name, holder, member)
+                self._post(clients.hold_object(self._client.keys, self._client.id, name, holder, member))
         return ObjectRef(self._client, name, result)
 
     def want(self, ref: ObjectRef[Any]) -> None:
@@ -108,27 +121,39 @@ class Objects:
         if result is None:
             return
         client = self._client
-        # The owner's id is the part of the name before the call's or object's number.
-        owner = name.rpartition("/")[0]
         try:
-            found = mapping(client.ask(*clients.await_object(client.keys, client.id, name, owner)))
-            if found and found["state"] != b"READY":
+            found = self._look(name)
+            if found["state"] != b"READY":
                 client.housekeeper.later(_LOOK_AGAIN, lambda: self._fetch(name))
                 return
-            if not found:
-                error: Exception = OwnerDiedError(
-                    f"the object {name} is gone: its owner {owner} has died or released it. Results live as "
-                    "long as the "
-                    "process that made them; let a longer-lived process make it, or return the value itself."
-                )
-                result.resolve(STATUS_LOCAL, _serde.pack(error).body)
-            else:
-                body = open_fields(client.broker.signer("object", name), _FIELDS, found, f"the object {name}")
-                result.resolve(found["status"], body)
-        except BrokerError as error:
+            body = open_fields(client.broker.signer("object", name), _FIELDS, found, f"the object {name}")
+            result.resolve(found["status"], body, self._hold_contents(name, text(found["tokens"]).split()))
+        except (BrokerError, OwnerDiedError) as error:
             result.resolve(STATUS_LOCAL, _serde.pack(error).body)
         self._awaited.pop(name, None)
         client.inbox.wake()
+
+    def _look(self, name: str) -> dict[str, bytes]:
+        client = self._client
+        # The owner's id is the part of the name before the call's or object's number.
+        owner = name.rpartition("/")[0]
+        found = mapping(client.ask(*clients.await_object(client.keys, client.id, name, owner)))
+        if not found:
+            raise OwnerDiedError(
+                f"the object {name} is gone: its owner {owner} has died or released it. Results live as long as the "
+                "process that made them; let a longer-lived process make it, or return the value itself."
+            )
+        return found
+
+    def _hold_contents(self, name: str, targets: list[str]) -> _Contents | None:
+        if not targets:
+            return None
+        parts = [target.partition(":") for target in targets]
+        held = [self.borrow(thing) if kind == "o" else self._client.holdings.hold(thing) for kind, _, thing in parts]
+        self._client.outbound.flush()
+        # The object answers for what it carries. That it is there now says that it did until we held it ourselves.
+        self._look(name)
+        return _Contents(targets, held)
 
     def _publish_value(self, ref: ObjectRef[Any]) -> None:
         client, name, result = self._client, ref.hex(), ref._result  # noqa: SLF001
@@ -170,14 +195,9 @@ class Objects:
             )
         )  # fmt: skip
 
-    def _release(self, name: str) -> None:
-        with self._lock:
-            if name in self._owned or name in self._borrowed:
-                return
-            me = self._client.id
-            keys = self._client.keys
-            self._post(clients.drop_object(keys, name, f"c:{me}", index=me, member=f"hold-object {name}"))
-            self._post(("SREM", keys.holds(me), f"object {name}"))
+    def _release_with(self, result: Result, name: str, holder: str, member: str) -> None:
+        command = clients.drop_object(self._client.keys, name, holder, index=self._client.id, member=member)
+        weakref.finalize(result, self._client.housekeeper.note, lambda: self._post(command)).atexit = False
 
     def _post(self, command: Command) -> None:
         self._client.outbound.post(command, lambda _: None)

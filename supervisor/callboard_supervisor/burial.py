@@ -70,10 +70,10 @@ class Burial:
         match member:
             case ["own", actor]:
                 self._end(actor, client, ended)
-            case ["hold", actor]:
-                self._let_go(f"a:{actor}", f"c:{client}")
-            case ["hold-object", ref]:
-                self._let_go(f"o:{ref}", f"c:{client}")
+            case ["hold", actor, *number]:
+                self._let_go(f"a:{actor}", "/".join([f"c:{client}", *number]))
+            case ["hold-object", ref, number]:
+                self._let_go(f"o:{ref}", f"c:{client}/{number}")
             case ["lent", target, token, recipient]:
                 if not self._arrived(token, recipient):
                     self._let_go(target, token, lender=client)
@@ -118,9 +118,9 @@ class Burial:
 
     def _remove_object(self, ref: str) -> None:
         tokens = maybe_text(self._link.call("HGET", self._keys.object(ref), "tokens"))
+        # First, as afterwards nobody could tell whoever continues this burial.
+        self.release_token(f"o:{ref}", (tokens or "").split())
         self._link.call("DEL", self._keys.object(ref), self._keys.object_holders(ref), self._keys.object_waiters(ref))
-        if tokens:
-            self.release_token(f"o:{ref}", tokens.split())
 
     def _end_entry(self, actor: str) -> tuple[bytes, ...]:
         broker = self._link.broker

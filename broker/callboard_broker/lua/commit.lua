@@ -1,16 +1,23 @@
 #!lua flags=allow-oom
 -- Settle calls: remove each from its mailbox and, if that removed it, give its outcome to its caller.
--- KEYS: record mailbox sealed seen attempts carried outbox inboxes...
+-- KEYS: record mailbox sealed seen attempts carried outbox worker worker_holds inboxes...
 -- ARGV: token seen_fields fields_and_items...
 -- An item is eight values: entry id, index of the caller's inbox among the inboxes (0: tell nobody), flags (c: the call
--- carries tokens, a: it has been charged), call id, status, tokens that the outcome carries, MAC, body. The key after the
--- inbox of an outcome with tokens is its caller's index, which answers for these tokens from here on.
+-- carries tokens, a: it has been charged), call id, status, tokens that the outcome carries, MAC, body. The key after
+-- the inbox of an outcome with tokens is its caller's index, which answers for these tokens from here on; the index of
+-- the worker, which lent them, does no longer.
 -- Returns the number of calls settled.
--- Errors: FENCED when another incarnation is current.
+-- Errors: FENCED when another incarnation is current, or when there are tokens and the worker has been declared dead:
+-- what it lent has been released then.
 if redis.call('HGET', record, 'token') ~= token then
   return redis.error_reply('FENCED')
 end
 local first = fields_and_items_at + tonumber(seen_fields)
+for i = first, #ARGV, 8 do
+  if ARGV[i + 5] ~= '' and redis.call('EXISTS', worker) == 0 then
+    return redis.error_reply('FENCED')
+  end
+end
 if first > fields_and_items_at then
   redis.call('HSET', seen, unpack(ARGV, fields_and_items_at, first - 1))
 end
@@ -27,6 +34,9 @@ for i = first, #ARGV, 8 do
         'tokens', tokens, 'mac', ARGV[i + 6], 'body', ARGV[i + 7])
     end
     if tokens ~= '' then
+      for target in string.gmatch(tokens, '%S+') do
+        redis.call('SREM', worker_holds, 'lent ' .. target .. ' r:' .. call .. ' ' .. string.match(call, '(.*)/'))
+      end
       if type(delivered) == 'string' then
         redis.call('SADD', KEYS[inboxes_at + inbox], 'carry r:' .. call .. ' ' .. tokens)
       else

@@ -18,6 +18,11 @@ local tokens = redis.call('HGET', creation, 'tokens')
 if tokens and tokens ~= '' then
   redis.call('XADD', outbox, '*', 'token', 'i:' .. actor, 'targets', tokens)
 end
+-- What is left here was carried by entries that were set aside.
+local left = redis.call('HGETALL', carried)
+for i = 1, #left, 2 do
+  redis.call('XADD', outbox, '*', 'token', 'm:' .. left[i], 'targets', left[i + 1])
+end
 local time = redis.call('TIME')
 redis.call('DEL', creation, mailbox, sealed, seen, attempts, carried, control, rejected, holders)
 redis.call('HSET', record, 'state', 'DEAD', 'death_cause', cause, 'ended_at', time[1])

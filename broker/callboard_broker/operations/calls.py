@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from callboard_broker.ids import worker_client_id
 from callboard_broker.scripts import script
 from callboard_broker.wire import HOLE, arguments
 
@@ -94,13 +95,13 @@ class CommitWriter:
     __slots__ = ("_fixed",)
 
     #: Arguments of the command beside those of the items.
-    _FIXED: Final = 16
+    _FIXED: Final = 18
     _ITEM: Final = 8
 
     def __init__(self, keys: Keyspace, actor: str, token: str, caller: str) -> None:
         self._fixed = arguments(
-            "EVALSHA", script("commit").sha, 9, *_commit_keys(keys, actor), keys.inbox(caller), keys.holds(caller),
-            token, 2, caller,
+            "EVALSHA", script("commit").sha, 11, *_commit_keys(keys, actor, token), keys.inbox(caller),
+            keys.holds(caller), token, 2, caller,
         )  # fmt: skip
 
     @staticmethod
@@ -122,10 +123,11 @@ class CommitWriter:
 _ITEM: Final = arguments(HOLE, 1, HOLE, HOLE, HOLE, HOLE, HOLE, HOLE)
 
 
-def _commit_keys(keys: Keyspace, actor: str) -> list[bytes]:
+def _commit_keys(keys: Keyspace, actor: str, token: str) -> list[bytes]:
+    worker = worker_client_id(actor, token)
     return [
         keys.actor(actor), keys.mailbox(actor), keys.sealed(actor), keys.seen(actor), keys.attempts(actor),
-        keys.carried(actor), keys.outbox,
+        keys.carried(actor), keys.outbox, keys.inbox(worker), keys.holds(worker),
     ]  # fmt: skip
 
 
@@ -144,7 +146,7 @@ class Settlement:
         self._keys = keys
         self._actor = actor
         self._token = token.encode()
-        self._fixed = _commit_keys(keys, actor)
+        self._fixed = _commit_keys(keys, actor, token)
         self.clear()
 
     def clear(self) -> None:
