@@ -11,7 +11,7 @@ from callboard import _definition, _serde
 from callboard._arguments import attach, pack_call
 from callboard._deadlocks import Deadlocks
 from callboard._definition import TERMINATE, ClassInfo
-from callboard._holding import Hold, Holdings, Tokens
+from callboard._holding import Hold, Holdings
 from callboard._housekeeper import Housekeeper
 from callboard._inbox import Inbox
 from callboard._objects import OBJECT, Objects
@@ -224,7 +224,8 @@ class Client:
     def deliver(self, outcome: Outcome) -> None:
         """Resolve the call that an outcome belongs to; one that nobody waits for gives back what it carries."""
         result = self._pending.pop(outcome.call, None)
-        keep = Tokens(self, outcome.call.decode(), outcome.tokens.decode().split()) if outcome.tokens else None
+        targets = outcome.tokens.decode().split()
+        keep = self.holdings.tokens(outcome.call.decode(), targets) if targets else None
         if result is not None:
             result.resolve(outcome.status, outcome.body, keep)
         elif outcome.call.startswith(OBJECT):

@@ -39,11 +39,8 @@ class Tokens:
 
     __slots__ = ("__weakref__", "targets")
 
-    def __init__(self, client: Client, call: str, targets: list[str]) -> None:
+    def __init__(self, targets: list[str]) -> None:
         self.targets = targets
-        member = f"carry r:{call} {' '.join(targets)}"
-        note = client.housekeeper.note
-        weakref.finalize(self, note, lambda: client.holdings.return_tokens(f"r:{call}", targets, member)).atexit = False
 
 
 class Holdings:
@@ -52,6 +49,7 @@ class Holdings:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._holds: weakref.WeakValueDictionary[str, Hold] = weakref.WeakValueDictionary()
+        self._tokens: weakref.WeakValueDictionary[str, Tokens] = weakref.WeakValueDictionary()
         self._numbers = itertools.count(1)
         # What it sends about a hold must not be overtaken by what it decides about it.
         self._lock = client.outbound.lock
@@ -86,6 +84,21 @@ class Holdings:
         number = next(self._numbers)
         return f"c:{self._client.id}/{number}", number
 
+    def tokens(self, call: str, targets: list[str]) -> Tokens:
+        """Take the tokens that came with a result.
+
+        An item of a stream comes again when its call is run again. Its tokens are the same, so they are returned once,
+        when all of it has been dropped.
+        """
+        member = f"carry r:{call} {' '.join(targets)}"
+        with self._lock:
+            tokens = self._tokens.get(member)
+            if tokens is None:
+                tokens = self._tokens[member] = Tokens(targets)
+                give_back = partial(self._return_tokens, f"r:{call}", targets, member)
+                weakref.finalize(tokens, self._client.housekeeper.note, give_back).atexit = False
+        return tokens
+
     def lend(self, targets: list[str], token: str, recipient: str) -> None:
         """Add a token to each target, before the message that carries them is sent on the same connection."""
         for target in targets:
@@ -107,8 +120,8 @@ class Holdings:
         for target in targets:
             self._return(target, token, _lent(target, token, recipient))
 
-    def return_tokens(self, token: str, targets: list[str], member: str) -> None:
-        """Release the tokens of a result that has been dropped. The index names them until all are released."""
+    def _return_tokens(self, token: str, targets: list[str], member: str) -> None:
+        # The index names them until all are released.
         for target in targets:
             self._return(target, token, "-")
         self._client.outbound.post(("SREM", self._client.keys.holds(self._client.id), member), _ignore)

@@ -1,6 +1,7 @@
 """I6, I7: handles in the moments in which something dies, breaks or is refused."""
 
 import gc
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from tests.support.company import Keeper
 from tests.support.holding import BOUND, ENDED, Place
 from tests.support.looking import wait_for_death, wait_for_end
-from tests.support.mortals import Notes
+from tests.support.mortals import WAYS, Mortal, Notes
 from tests.support.stage import Stage
 from tests.support.waiting import wait_until
 
@@ -110,6 +111,64 @@ def test_i7_a_worker_that_counts_as_dead_returns_no_handles(place: Place, ray: M
     assert ray.get(lent, timeout=BOUND) == "running"
     with pytest.raises(ActorDiedError):
         ray.get(returned, timeout=BOUND)
+
+
+def test_i6_a_cancelled_call_lets_go_of_what_it_returns(place: Place, ray: ModuleType) -> None:
+    """I6: it returns a handle when nobody waits for it any more."""
+    keep_only(place, place.new())
+    notes = Notes(f"{place.notes.path}-of-the-keeper")
+    ref = place.keeper.__ray_call__.remote(_give_behind, str(place.gate))
+    wait_until(lambda: "running" in notes.lines(), what="the call to run")
+    ray.cancel(ref)
+    place.open_gate()
+    place.drop()
+    wait_for_end(place.notes.pid)
+
+
+def _give_behind(keeper: Any, gate: str) -> Any:
+    keeper.behind(gate, "running")
+    return keeper.give()
+
+
+def test_i6_a_worker_is_not_answerable_for_what_it_has_yielded(place: Place, ray: ModuleType) -> None:
+    """I6: nor does its index grow with a stream of handles."""
+    place.keep(place.new())
+    worker = worker_of(place, place.keeper._actor_id)
+    before = index_of(place, worker)
+    stream = place.keeper.give_several.remote(5)
+    for ref in stream:
+        ray.get(ref, timeout=BOUND)
+    ray.get(stream.completed(), timeout=BOUND)
+    assert index_of(place, worker) == before
+    place.drop()
+
+
+def test_i7_an_item_that_is_yielded_again_keeps_the_first_one(place: Place, ray: ModuleType) -> None:
+    """I7: the call crashed and was run again; its item has not been read yet, and has the only handle."""
+    yielder = ray.remote(max_restarts=-1, max_task_retries=-1)(Yielder).remote(f"{place.notes.path}-of-the-yielder")
+    stream = yielder.pass_on.remote([place.new()])
+    (ref,) = list(stream)
+    del stream
+    gc.collect()
+    assert Notes(f"{place.notes.path}-of-the-yielder").count("yields") == 2
+    wait_until(lambda: len(place.holders()) <= 1, what="the call and this process to let go")
+    assert place.is_held()
+    (handle,) = ray.get(ref, timeout=BOUND)
+    del ref
+    assert ray.get(handle.note.remote("yielded"), timeout=BOUND) == "yielded"
+    del handle
+    wait_for_end(place.notes.pid)
+
+
+class Yielder(Mortal):
+    """Yield what it is given, and crash after that, the first time."""
+
+    def pass_on(self, things: list[Any]) -> Iterator[list[Any]]:
+        """Yield a list of things."""
+        self._notes.add("yields")
+        yield things
+        if self._notes.count("yields") == 1:
+            WAYS["SIGKILL"]()
 
 
 def test_i7_a_value_that_was_read_keeps_its_handles_without_its_owner(place: Place, ray: ModuleType) -> None:

@@ -1,5 +1,6 @@
 """Actors that hold, make and call other actors. Imported by workers: nothing heavy here."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,11 @@ class Keeper(Mortal):
     def give(self) -> Any:
         """Return what is kept."""
         return self._kept
+
+    def give_several(self, times: int) -> Iterator[Any]:
+        """Yield what is kept, several times."""
+        for _ in range(times):
+            yield self._kept
 
     def drop(self) -> None:
         """Keep nothing any more."""

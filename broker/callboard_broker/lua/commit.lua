@@ -24,6 +24,11 @@ end
 local done = 0
 for i = first, #ARGV, 8 do
   local entry, inbox, flags, call, tokens = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], ARGV[i + 3], ARGV[i + 5]
+  local lent = 0
+  for target in string.gmatch(tokens, '%S+') do
+    local caller = string.match(call, '(.*)/')
+    lent = lent + redis.call('SREM', worker_holds, 'lent ' .. target .. ' r:' .. call .. ' ' .. caller)
+  end
   -- A mailbox is renamed when it is sealed, perhaps since the sender looked.
   if redis.call('XDEL', mailbox, entry) == 1 or redis.call('XDEL', sealed, entry) == 1 then
     done = done + 1
@@ -34,9 +39,6 @@ for i = first, #ARGV, 8 do
         'tokens', tokens, 'mac', ARGV[i + 6], 'body', ARGV[i + 7])
     end
     if tokens ~= '' then
-      for target in string.gmatch(tokens, '%S+') do
-        redis.call('SREM', worker_holds, 'lent ' .. target .. ' r:' .. call .. ' ' .. string.match(call, '(.*)/'))
-      end
       if type(delivered) == 'string' then
         redis.call('SADD', KEYS[inboxes_at + inbox], 'carry r:' .. call .. ' ' .. tokens)
       else
@@ -51,6 +53,9 @@ for i = first, #ARGV, 8 do
       end
       redis.call('HDEL', attempts, call)
     end
+  elseif lent > 0 then
+    -- Cancelled while it ran. When this script is repeated, the worker's index no longer has it.
+    redis.call('XADD', outbox, '*', 'token', 'r:' .. call, 'targets', tokens)
   end
 end
 return done

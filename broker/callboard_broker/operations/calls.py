@@ -73,10 +73,11 @@ def give(keys: Keyspace, actor: str, token: str, caller: str, *, entry: bytes, o
         outcome: The item, under its own id.
         mac: Of the outcome.
     """
+    worker = worker_client_id(actor, token)
     return script("yield").eval(
         [
-            keys.actor(actor), keys.mailbox(actor), keys.sealed(actor), keys.outbox, keys.inbox(caller),
-            keys.holds(caller),
+            keys.actor(actor), keys.mailbox(actor), keys.sealed(actor), keys.outbox, keys.inbox(worker),
+            keys.holds(worker), keys.inbox(caller), keys.holds(caller),
         ],
         [token, entry, outcome.call, outcome.status, outcome.tokens, mac, outcome.body],
     )  # fmt: skip
