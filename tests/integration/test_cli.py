@@ -128,8 +128,12 @@ def test_l1_get_and_summary(board: Board) -> None:
     output = run("get", "actors", record.actor_id).output
     assert output.startswith(f"---\nactor_id: {record.actor_id}\n")
     assert json.loads(run("get", "actors", record.actor_id, "-o", "json").output) == yaml.safe_load(output)
+    assert run("get", "actor", record.actor_id).output == output
     assert "num_restarts" in run("get", "actors", record.actor_id, "-o", "table").output
     assert "`callboard list actors`" in run("get", "actors", "ab" * 16, code=3).output
+    node = board.node(hostname="vm")
+    assert yaml.safe_load(run("get", "node", node).output)["node_name"] == "vm"
+    assert "`callboard list nodes`" in run("get", "nodes", "ab" * 12, code=3).output
     assert run("summary", "actors").output.splitlines()[-1].split() == ["Counter", "ALIVE:", "1"]
     summed = yaml.safe_load(run("summary", "actors", "-o", "yaml").output)
     assert summed["cluster"]["total_actors"] == 1

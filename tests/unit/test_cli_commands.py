@@ -64,6 +64,8 @@ def test_every_command_teaches(words: Sequence[str]) -> None:
         (("list", "actors", "-a", "http://x"), "'http://x' is not a Redis address"),
         (("list", "actors", "-o", "xml"), "'xml' is not one of 'table', 'json', 'yaml'"),
         (("get", "actors", "zz"), "'zz' is no actor id"),
+        (("get", "node", "zz"), "'zz' is no node id"),
+        (("completion", "tcsh"), "'tcsh' is not one of 'bash', 'zsh', 'fish'"),
         (("supervisor", "--resources", "{gpu}"), "'{gpu}' is not JSON"),
         (("supervisor", "--resources", '{"gpu": true}'), "does not give amounts by name"),
         (("supervisor", "--resources", "[1]"), "does not give amounts by name"),
@@ -79,7 +81,14 @@ def test_wrong_usage_exits_with_2(words: Sequence[str], says: str) -> None:
     assert says in " ".join(result.output.split())
 
 
-LOOKING = (("status",), ("list", "actors"), ("get", "actors", "ab" * 16), ("summary", "actors"), ("kill", "x"))
+LOOKING = (
+    ("status",),
+    ("list", "actors"),
+    ("get", "actors", "ab" * 16),
+    ("summary", "actors"),
+    ("kill", "x"),
+    ("call", "x", "y"),
+)
 
 
 @pytest.mark.parametrize("words", LOOKING, ids=" ".join)

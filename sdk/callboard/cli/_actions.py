@@ -6,23 +6,18 @@ import os
 import platform
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from callboard.cli import _options
-from callboard.cli._failures import NotFound, usage
-from callboard.util._names import bearers
+from callboard.cli import _finding, _options
+from callboard.cli._failures import usage
 from callboard.util._reading import reading
 from callboard_broker import deaths, ids
 from callboard_broker.broker import Broker
 from callboard_broker.clusterkey import default_key_file, load_key, write_key_file
 from callboard_broker.operations import actors
-from callboard_broker.records import ActorRecord, State
+from callboard_broker.records import State
 from callboard_broker.wire import checked, items, text
-
-if TYPE_CHECKING:
-    from callboard.util._reading import Reader
 
 
 @click.command(
@@ -33,56 +28,38 @@ if TYPE_CHECKING:
         "callboard kill counter --restart # crash it: it restarts if it may",
     )
 )
-@click.argument("name_or_id")
-@click.option("--namespace", "-n", help="Namespace of the name; needed only when several have such a name.")
-@click.option("--restart", is_flag=True, help="Let it restart, which spends one of its restarts.")
+@_finding.actor_argument
+@_finding.namespace_option
+@click.option(
+    "--no-restart/--restart",
+    "final",
+    default=True,
+    show_default=True,
+    help="Whether it stays dead, or may restart, which spends one of its restarts.",
+)
 @_options.address
-def kill(name_or_id: str, namespace: str | None, restart: bool, address: str | None) -> None:
+def kill(name_or_id: str, namespace: str | None, final: bool, address: str | None) -> None:
     """Kill an actor at once.
 
     Its process gets SIGKILL, no hook runs, and every open call of it fails. It needs the cluster key. Exit code 3 says
     that there is no such actor.
     """
     with usage(), reading(address) as reader:
-        record = _find(reader, name_or_id, namespace)
-        if record.state is State.DEAD or (record.voided and not restart):
-            click.echo(f"{_named(record)} was dead already")
+        record = _finding.find(reader, name_or_id, namespace)
+        if record.state is State.DEAD or (record.voided and final):
+            click.echo(f"{_finding.described(record)} was dead already")
             return
         broker = Broker(reader.address, load_key(), reader.prefix)
         # A node would not obey a command that is signed with another key.
         broker.check(reader.wire)
         node = record.node
-        if not restart:
+        if final:
             ended = actors.kill(reader.keys, record.actor_id, ids.new_token(), deaths.killed())
             node = text(items(checked(reader.wire.call(*ended)))[1])
         if node:
-            signer, op = broker.signer("command", node), "restart" if restart else "kill"
+            signer, op = broker.signer("command", node), "kill" if final else "restart"
             reader.ask(actors.command_node(reader.keys, node, signer, op, record.actor_id))
-    click.echo(f"killed {_named(record)}" + (", which may restart" if restart else ""))
-
-
-def _find(reader: Reader, name_or_id: str, namespace: str | None) -> ActorRecord:
-    named = {where: actor for (where, name), actor in bearers(reader).items() if name == name_or_id}
-    chosen = {where: actor for where, actor in named.items() if namespace in {None, where}}
-    if len(chosen) > 1:
-        raise click.UsageError(
-            f"actors of several namespaces are named {name_or_id!r}: choose by --namespace one of "
-            f"{', '.join(sorted(chosen))}"
-        )
-    actor = next(iter(chosen.values()), name_or_id)
-    found = reader.records(ActorRecord, reader.keys.actor, [actor]) if chosen or namespace is None else []
-    if not found:
-        where = f" in namespace {namespace!r}" if namespace is not None else ""
-        raise NotFound(
-            f"no actor has the name or id {name_or_id!r}{where}; `callboard list names` and `callboard list actors` "
-            "show those that there are"
-        )
-    return found[0]
-
-
-def _named(record: ActorRecord) -> str:
-    name = f" {record.name!r}" if record.name else ""
-    return f"{record.class_name}{name} ({record.actor_id})"
+    click.echo(f"killed {_finding.described(record)}" + ("" if final else ", which may restart"))
 
 
 @click.group()

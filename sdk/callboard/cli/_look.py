@@ -13,7 +13,7 @@ from callboard.cli._output import print_data, print_table
 from callboard.util import state
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from callboard.util._filters import Filter
     from callboard.util._schemas import StateSchema
@@ -27,9 +27,10 @@ if TYPE_CHECKING:
         "callboard list actors --detail # all that is known, why they died included",
         "callboard list nodes -o json # for programs",
         "callboard list names # who bears which name",
+        "callboard list events -f actor_id=0f3c...e1 # what happened to an actor, the latest first",
     ),
 )
-@click.argument("what", type=click.Choice(["actors", "nodes", "clients", "names"]))
+@click.argument("what", type=click.Choice(["actors", "nodes", "clients", "names", "events"]))
 @click.option(
     "--filter", "-f", "filters", multiple=True, type=_options.FilterType(), help="Show only matching ones; repeatable."
 )
@@ -47,7 +48,7 @@ def list_(
     form: str | None,
     address: str | None,
 ) -> None:
-    """List actors, nodes, clients or names.
+    """List actors, nodes, clients, names or events.
 
     Clients are the processes that use actors, and those that are actors.
     """
@@ -77,31 +78,35 @@ def _find(
         case "clients":
             columns = state.ClientState.columns(detail=detail)
             return state.list_clients(address, filters, limit, timeout, detail), columns
+        case "events":
+            return state.list_events(address, filters, limit, timeout, detail), state.EventState.columns(detail=detail)
     return state.list_names(address, filters, limit, timeout), state.NameState.columns()
 
 
 @click.command(
     epilog=_options.examples(
-        "callboard get actors 0f3c...e1 # all that is known of one actor",
-        "callboard get actors 0f3c...e1 -o json # for programs",
+        "callboard get actor 0f3c...e1 # all that is known of one actor",
+        "callboard get actor 0f3c...e1 -o json # for programs",
+        "callboard get node 77ab...0d # of a node",
     )
 )
-@click.argument("what", type=click.Choice(["actors"]))
-@click.argument("actor_id", metavar="ID")
+@click.argument("what", type=click.Choice(["actor", "actors", "node", "nodes"]))
+@click.argument("identity", metavar="ID")
 @_options.output("yaml")
 @_options.address
-def get(what: str, actor_id: str, form: str | None, address: str | None) -> None:
-    """Show all that is known of one actor, also after its death.
+def get(what: str, identity: str, form: str | None, address: str | None) -> None:
+    """Show all that is known of one actor, also after its death, or of one node.
 
     Exit code 3 says that nothing is known of it: it ended long ago, or never existed here.
     """
-    del what
+    kind = what.removesuffix("s")
+    look: Callable[[str, str | None], StateSchema | None] = state.get_actor if kind == "actor" else state.get_node
     with usage():
-        found = state.get_actor(actor_id, address)
+        found = look(identity, address)
     if found is None:
         raise NotFound(
-            f"nothing is known of actor {actor_id}: it ended long ago, or never existed here. "
-            "`callboard list actors` shows those that are known"
+            f"nothing is known of {kind} {identity}: it ended long ago, or never existed here. "
+            f"`callboard list {kind}s` shows those that are known"
         )
     if form == "table":
         print_table(["field", "value"], list(found.asdict().items()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from callboard.cli import _actions, _daemons, _look, _options, _status
+from callboard.cli import _actions, _call, _completion, _daemons, _look, _options, _status
 from callboard.cli._failures import Commands
 
 
@@ -15,15 +15,16 @@ from callboard.cli._failures import Commands
         "callboard up # start a callboard on this machine",
         "callboard status # is it well?",
         "callboard list actors # who lives?",
+        "callboard call counter add 5 # call a method of a named actor",
         "callboard down # end it",
     ),
 )
 def main() -> None:
-    """Ray's actor API on Redis: start callboards, look at them, end actors.
+    """Ray's actor API on Redis: start callboards, look at them, call and end actors.
 
     Commands use the callboard that --address names, else that of CALLBOARD_ADDRESS, else that of `callboard up`.
 
-    Exit codes: 0 all right, 1 error, 2 wrong usage, 3 no such actor, 4 the server does not answer.
+    Exit codes: 0 all right, 1 failure, 2 wrong usage, 3 no such actor or node, 4 the server does not answer.
     """
 
 
@@ -34,10 +35,12 @@ for command in (
     _look.list_,
     _look.get,
     _look.summary,
+    _call.call,
     _actions.kill,
     _daemons.supervisor,
     _actions.key,
     _actions.demo,
+    _completion.completion,
     _actions.version,
 ):
     main.add_command(command)

@@ -33,6 +33,32 @@ class Resources(click.ParamType):  # type: ignore[type-arg] # generic only in th
         return json.dumps(found)
 
 
+class Json(click.ParamType):  # type: ignore[type-arg] # generic only in the latest click
+    """A value, as JSON."""
+
+    name = "JSON"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read the value."""
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            self.fail(f"{value!r} is not JSON: {error}; a text is written '\"text\"', with both quotes", param, ctx)
+
+
+class NamedJson(click.ParamType):  # type: ignore[type-arg] # generic only in the latest click
+    """A value with a name: ``name=JSON``."""
+
+    name = "NAME=JSON"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
+        """Read name and value."""
+        named, equals, given = value.partition("=")
+        if not equals or not named:
+            self.fail(f"{value!r} gives no value to a name; write name=JSON, such as copies=2", param, ctx)
+        return named, Json().convert(given, param, ctx)
+
+
 class FilterType(click.ParamType):  # type: ignore[type-arg] # generic only in the latest click
     """A filter: ``column=value`` or ``column!=value``."""
 

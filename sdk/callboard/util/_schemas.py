@@ -154,3 +154,29 @@ class NameState(StateSchema):
     name: str
     ray_namespace: str
     actor_id: str
+
+
+@dataclass(slots=True)
+class EventState(StateSchema):
+    """Something that happened to an actor.
+
+    Attributes:
+        time: When, by the server's clock, in UTC.
+        event: ``created``, ``pending_creation`` or ``restarting`` (a new process is being started), ``alive``,
+            ``sealed`` (it takes no more calls), ``ending`` (its graceful end began), ``killed`` or ``dead``.
+        actor_id: 32 hexadecimal characters.
+        node_id: Where its process is being started.
+        reason: Why it was sealed or killed, or died.
+        message: Why it died, in a sentence.
+        incarnation: Number of the process that is being started.
+        event_id: Id of the stream's entry.
+    """
+
+    time: str
+    event: str
+    actor_id: str
+    node_id: str | None
+    reason: str | None
+    message: str | None = None
+    incarnation: int | None = None
+    event_id: str | None = None

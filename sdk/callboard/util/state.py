@@ -1,4 +1,4 @@
-"""Look at actors, nodes and clients, as Ray's state API does.
+"""Look at actors, nodes, clients and events, as Ray's state API does.
 
 All of it is read from Redis at the moment of the call; no other process has to run. ``address`` is a Redis URL, or
 ``"auto"`` for the callboard that `callboard up` started. Without one it is the callboard that this process has joined,
@@ -14,27 +14,31 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from callboard.util._actors import Describer
+from callboard.util._events import events
 from callboard.util._filters import Filter, Filters
 from callboard.util._names import bearers
 from callboard.util._reading import BATCH, Reader, reading
-from callboard.util._schemas import ActorState, ClientState, NameState, NodeState, StateSchema
+from callboard.util._schemas import ActorState, ClientState, EventState, NameState, NodeState, StateSchema
 from callboard_broker.errors import BrokerUnreachableError
-from callboard_broker.records import ActorRecord
+from callboard_broker.records import ActorRecord, NodeRecord
 from callboard_broker.wire import integer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from callboard_broker.records import ClientRecord, NodeRecord
+    from callboard_broker.records import ClientRecord
 
 __all__ = [
     "ActorState",
     "ClientState",
+    "EventState",
     "NameState",
     "NodeState",
     "get_actor",
+    "get_node",
     "list_actors",
     "list_clients",
+    "list_events",
     "list_names",
     "list_nodes",
     "summarize_actors",
@@ -42,7 +46,8 @@ __all__ = [
 
 #: The most that one call lists.
 MOST: Final = 10_000
-_ID_LENGTH: Final = 32
+_ACTOR_ID: Final = 32
+_NODE_ID: Final = 24
 _HEX: Final = frozenset("0123456789abcdef")
 #: Columns of actors that cost a look outside their records.
 _COSTLY: Final = {"mailbox_length", "current_call"}
@@ -107,10 +112,7 @@ def get_actor(id: str, address: str | None = None, timeout: float = 30) -> Actor
         BrokerUnreachableError: Nobody answers, or there is nobody to ask.
         RaySystemError: The record cannot be read.
     """
-    if not isinstance(id, str) or len(id) != _ID_LENGTH or not set(id) <= _HEX:
-        raise ValueError(
-            f"{id!r} is no actor id: one has {_ID_LENGTH} hexadecimal characters, as list_actors() shows them"
-        )
+    _check_id(id, "actor", _ACTOR_ID)
     with reading(address, timeout) as reader:
         found = reader.records(ActorRecord, reader.keys.actor, [id])
         return Describer(reader).fully(found)[0] if found else None
@@ -160,6 +162,14 @@ def list_nodes(
     return found
 
 
+def get_node(id: str, address: str | None = None, timeout: float = 30) -> NodeState | None:  # noqa: A002 - Ray's name
+    """Return all that is known of a node, or None when nothing is. Arguments and errors are those of `get_actor`."""
+    _check_id(id, "node", _NODE_ID)
+    with reading(address, timeout) as reader:
+        found = reader.records(NodeRecord, reader.keys.node, [id])
+        return _node(found[0]) if found else None
+
+
 def list_clients(
     address: str | None = None,
     filters: Sequence[Filter] | None = None,
@@ -190,6 +200,32 @@ def list_names(
         rows = (NameState(name, namespace, actor) for (namespace, name), actor in names)
         _collect(found, rows, chosen, limit, detail=True)
     return found
+
+
+def list_events(
+    address: str | None = None,
+    filters: Sequence[Filter] | None = None,
+    limit: int = 100,
+    timeout: float = 30,
+    detail: bool = False,
+) -> list[EventState]:
+    """List what happened to actors, the latest first; of long ago nothing is known.
+
+    Arguments and errors are those of `list_actors`.
+    """
+    chosen = Filters(EventState, filters)
+    _check_limit(limit)
+    found: list[EventState] = []
+    with reading(address, timeout) as reader:
+        _collect(found, events(reader), chosen, limit, detail=detail)
+    return found
+
+
+def _check_id(given: str, kind: str, length: int) -> None:
+    if not isinstance(given, str) or len(given) != length or not set(given) <= _HEX:
+        raise ValueError(
+            f"{given!r} is no {kind} id: one has {length} hexadecimal characters, as list_{kind}s() shows them"
+        )
 
 
 def _check_limit(limit: int) -> None:
