@@ -21,11 +21,12 @@ class Reason(StrEnum):
 
 
 class ExitType(StrEnum):
-    """How a worker process came to its end."""
+    """How a worker process came to its end, under Ray's names."""
 
     INTENDED_USER_EXIT = "INTENDED_USER_EXIT"
     INTENDED_SYSTEM_EXIT = "INTENDED_SYSTEM_EXIT"
     SYSTEM_ERROR = "SYSTEM_ERROR"
+    USER_ERROR = "USER_ERROR"
     NONE = ""
 
 
@@ -57,7 +58,7 @@ class DeathCause:
     Attributes:
         reason: The category.
         message: A sentence for people.
-        exit_type: For `Reason.WORKER_DIED`: how the process ended.
+        exit_type: How the process ended, where that says more than the reason.
         never_started: Whether its constructor never completed.
         traceback: For `Reason.CREATION_FAILED`: what the constructor raised.
         owner: For `Reason.OWNER_DIED`: the owner's client id.
@@ -163,6 +164,7 @@ def creation_failed(traceback: str) -> DeathCause:
     return DeathCause(
         Reason.CREATION_FAILED,
         "The actor died because of an error raised in its creation task.",
+        ExitType.USER_ERROR,
         never_started=True,
         traceback=traceback,
     )

@@ -5,18 +5,17 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from types import ModuleType
 
 import psutil
 import pytest
 from tests.support.stage import HEARTBEAT_TIMEOUT, Stage
+from tests.support.supervisors import another_supervisor, nodes, supervisor_elsewhere
 from tests.support.waiting import wait_until
 
 import callboard
-from callboard._local import SupervisorProcess
 from callboard_broker.records import ActorRecord
-from callboard_broker.wire import integer, items, mapping
+from callboard_broker.wire import items, mapping
 
 
 class Worker:
@@ -34,25 +33,9 @@ class Worker:
         return str(callboard.get_runtime_context().get_node_id())
 
 
-@contextlib.contextmanager
-def another_supervisor(stage: Stage, **options: str) -> Iterator[SupervisorProcess]:
-    """Run one more supervisor on the stage's Redis."""
-    chosen = {"heartbeat-timeout": str(HEARTBEAT_TIMEOUT), "log-dir": str(stage.log_dir), **options}
-    process = SupervisorProcess.start(stage.address, chosen, {})
-    try:
-        yield process
-    finally:
-        process.stop()
-
-
 def record(stage: Stage, actor: str) -> ActorRecord:
     """Read an actor's record."""
     return ActorRecord.decode(mapping(stage.wire.call("HGETALL", stage.broker.keys.actor(actor))))
-
-
-def nodes(stage: Stage) -> int:
-    """Count the nodes in the registry."""
-    return integer(stage.wire.call("SCARD", stage.broker.keys.nodes))
 
 
 def test_creations_are_spread_over_supervisors(ray: ModuleType, on_stage: Stage) -> None:
@@ -139,33 +122,6 @@ def test_an_actor_that_may_be_restarted_moves_when_its_node_closes(ray: ModuleTy
             wait_until(
                 lambda: not items(on_stage.wire.call("SMEMBERS", on_stage.broker.keys.actors)), what="actors to go"
             )
-
-
-ELSEWHERE = """
-import runpy, sys
-from callboard_broker import host
-host.host_id = lambda: "another host"
-sys.argv = ["callboard_supervisor", *sys.argv[1:]]
-runpy.run_module("callboard_supervisor", run_name="__main__")
-"""
-
-
-@contextlib.contextmanager
-def supervisor_elsewhere(stage: Stage, *options: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a supervisor that believes that it is on another host, and kill it and its workers at the end."""
-    before = nodes(stage)
-    timeout = f"--heartbeat-timeout={HEARTBEAT_TIMEOUT}"
-    arguments = [sys.executable, "-c", ELSEWHERE, timeout, f"--log-dir={stage.log_dir}", *options]
-    process = subprocess.Popen(arguments, env={**os.environ, "CALLBOARD_ADDRESS": stage.address})
-    wait_until(lambda: nodes(stage) == before + 1, what="the node to register")
-    try:
-        yield process
-    finally:
-        for victim in psutil.Process(process.pid).children(recursive=True):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                victim.kill()
-        process.kill()
-        process.wait()
 
 
 def test_the_actors_of_a_lost_node_go_to_another(ray: ModuleType, on_stage: Stage) -> None:
