@@ -24,6 +24,7 @@ same code serves a single server and a cluster. A single server (or Sentinel) ha
     cb:{0}:actors                           SET     actors that are not DEAD
     cb:{0}:dead                             ZSET    actors that are, by time of death; bounded
     cb:{0}:clients                          SET     clients that are registered
+    cb:{0}:job:<job>:output                 CHANNEL what the actors of a job write, in signed batches; kept nowhere
     cb:{0}:outbox                           STREAM  tokens on their way to be released
     cb:{0}:requests                         STREAM  what any supervisor may do: place, look at, bury
     cb:{0}:events                           STREAM  what happened (capped)
@@ -147,6 +148,10 @@ class Keyspace:
     def clients(self) -> bytes:
         """SET: registered clients."""
         return self._in_bucket("clients")
+
+    def output(self, job: str) -> bytes:
+        """CHANNEL: what the actors of a job write."""
+        return self._in_bucket("job", job, "output")
 
     @property
     def outbox(self) -> bytes:

@@ -75,6 +75,8 @@ class ActorRecord(_Stored):
         started: Whether the constructor of the current incarnation has completed.
         predecessor: Actor whose process must be gone before this one starts, as it bore the same name.
         graceful_ms: Milliseconds that the graceful end may take; 0: as the supervisor says.
+        hostname: Name of that host.
+        output: Path there, but for the ``.out`` or ``.err`` at the end, of the files that its processes write to.
         last_id: Last entry id when the current incarnation began; what came later was submitted while it was starting.
         created_at: Seconds of the server's clock.
     """
@@ -88,6 +90,8 @@ class ActorRecord(_Stored):
     job_id: str = ""
     node: str = ""
     host: str = ""
+    hostname: str = ""
+    output: str = ""
     pid: int = 0
     start_time: int = 0
     incarnation: int = 0

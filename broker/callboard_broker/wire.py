@@ -20,7 +20,7 @@ from redis.connection import Connection, ConnectionPool, UnixDomainSocketConnect
 from callboard_broker.errors import BrokerRefusedError, BrokerUnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 Argument: TypeAlias = "bytes | str | int | float"
 Command: TypeAlias = "tuple[Argument, ...]"
@@ -158,14 +158,20 @@ class Wire:
         Raises:
             BrokerUnreachableError: The connection broke.
         """
-        replies: list[Reply] = []
-        reader = self._reader
+        return list(self.arrived())
+
+    def arrived(self) -> Iterator[Reply]:
+        """Yield the replies that have come, without waiting; error replies are among them.
+
+        Raises:
+            BrokerUnreachableError: The connection broke, after all that had come before.
+        """
         while True:
-            while (reply := reader.gets()) is not False:
-                replies.append(reply)
+            while (reply := self._reader.gets()) is not False:
+                yield reply
             if not self.readable():
-                return replies
-            replies.append(self.receive())
+                return
+            yield self.receive()
 
     def readable(self, milliseconds: int = 0) -> bool:
         """Tell whether `receive` would find something, waiting at most so long (-1: for ever).

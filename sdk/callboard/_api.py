@@ -16,6 +16,7 @@ from callboard import _optionchecks as check
 from callboard._client import Client
 from callboard._local import LocalCallboard
 from callboard._ref import ObjectRef
+from callboard._terminal import Terminal
 from callboard.exceptions import GetTimeoutError
 from callboard_broker import deaths, host, ids
 from callboard_broker.broker import Broker
@@ -35,7 +36,7 @@ T = TypeVar("T")
 #: Arguments of Ray's `init` that make no difference here.
 _IGNORED: Final = frozenset({
     "configure_logging", "dashboard_host", "dashboard_port", "include_dashboard", "job_config", "labels", "local_mode",
-    "log_to_driver", "logging_config", "logging_format", "logging_level", "num_gpus", "object_store_memory",
+    "logging_config", "logging_format", "logging_level", "num_gpus", "object_store_memory",
     "_memory", "_temp_dir", "_metrics_export_port", "_node_ip_address", "_redis_password",
     "_redis_username", "_enable_object_reconstruction", "_tracing_startup_hook", "_skip_env_hook",
 })  # fmt: skip
@@ -73,6 +74,7 @@ def init(
     resources: Mapping[str, float] | None = None,
     runtime_env: Mapping[str, Any] | None = None,
     ignore_reinit_error: bool = False,
+    log_to_driver: bool = True,
     _system_config: Mapping[str, Any] | None = None,
     **ignored: Any,
 ) -> Context:
@@ -89,6 +91,7 @@ def init(
         runtime_env: ``env_vars`` and ``working_dir`` of all actors that this program makes, and that they make, unless
             these say otherwise.
         ignore_reinit_error: Do nothing if this process has joined one already.
+        log_to_driver: Show what this program's actors write in its terminal.
         _system_config: ``actor_graceful_shutdown_timeout_ms`` and ``heartbeat_timeout_ms``.
         **ignored: Other arguments of Ray's ``init``, accepted and ignored.
 
@@ -114,6 +117,7 @@ def init(
 
             address = find_address() if address == "auto" else None
         session = _session.begin(lambda: _join(address, namespace, timing, _options(num_cpus, resources, timing)))
+        session.terminal = Terminal.open(session.client) if log_to_driver else None
     session.client.runtime_env = environment
     atexit.register(shutdown)
     return _context(session.client)
@@ -192,10 +196,15 @@ def shutdown(_exiting_interpreter: bool = False) -> None:
     atexit.unregister(shutdown)
     client = session.client
     try:
+        if session.terminal and not session.local:
+            session.terminal.catch_up()
         client.close(goodbye=True)
     finally:
+        # What actors write at their end is shown, too, if they all end here and now.
         if session.local:
             session.local.stop()
+        if session.terminal:
+            session.terminal.close()
 
 
 @overload

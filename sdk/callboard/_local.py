@@ -47,9 +47,8 @@ class LocalCallboard:
         try:
             key_file = server.directory / "cluster.key"
             key = write_key_file(key_file)
-            supervisor = SupervisorProcess.start(
-                server.address, {**options, "log-dir": str(server.directory)}, {"CALLBOARD_KEY_FILE": str(key_file)}
-            )
+            chosen = {**options, "log-dir": str(server.directory / "logs")}
+            supervisor = SupervisorProcess.start(server.address, chosen, {"CALLBOARD_KEY_FILE": str(key_file)})
         except BaseException:
             server.stop()
             raise

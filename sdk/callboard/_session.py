@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from callboard._client import Client
     from callboard._local import LocalCallboard
+    from callboard._terminal import Terminal
 
 _lock = threading.RLock()
 
@@ -22,6 +23,8 @@ class Session:
     def __init__(self, client: Client, local: LocalCallboard | None = None) -> None:
         self.client = client
         self.local = local
+        #: Where the output of actors is shown, if anywhere.
+        self.terminal: Terminal | None = None
 
 
 _session: Session | None = None

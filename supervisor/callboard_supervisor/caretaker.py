@@ -18,6 +18,7 @@ from callboard_supervisor.starting import Starting
 if TYPE_CHECKING:
     from callboard_broker.records import ActorRecord
     from callboard_supervisor.house import House
+    from callboard_supervisor.output import Output
     from callboard_supervisor.residents import Resident
 
 _log = logging.getLogger(__name__)
@@ -27,13 +28,19 @@ _FORK_AGAIN = 0.5
 
 
 class Caretaker:
-    """See to the actors of this node, and to those that nobody has yet."""
+    """See to the actors of this node, and to those that nobody has yet.
 
-    def __init__(self, house: House) -> None:
+    Args:
+        house: What the duties share.
+        output: Shows what processes write.
+    """
+
+    def __init__(self, house: House, output: Output) -> None:
         self._house = house
+        self._output = output
         self.burial = Burial(house.link, self.look)
-        self.endings = Endings(house, self.burial, self._restart)
-        self.starting = Starting(house, self.endings.end)
+        self.endings = Endings(house, self.burial, output, self._restart)
+        self.starting = Starting(house, output, self.endings.end)
 
     def look(self, actor: str) -> None:
         """Do what an actor's record calls for. May be called at any time, for any actor, any number of times."""
@@ -92,6 +99,7 @@ class Caretaker:
         if process is None:
             self.endings.process_ended(resident, Exit(record.pid))
             return
+        self._output.adopt(resident, record)
         house.reactor.watch(process.fileno(), lambda: self._adopted_ended(resident))
         self.look(record.actor_id)
 

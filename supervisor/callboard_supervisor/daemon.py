@@ -18,6 +18,7 @@ from callboard_supervisor.duties.nodes import Nodes
 from callboard_supervisor.house import House
 from callboard_supervisor.link import Link
 from callboard_supervisor.liveness import Observer
+from callboard_supervisor.output import Output
 
 if TYPE_CHECKING:
     from callboard_supervisor.config import Config
@@ -36,10 +37,11 @@ class Daemon:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._house = House(config, Link(config.broker, f"supervisor:{config.node}"))
-        self._caretaker = Caretaker(self._house)
+        self._output = Output(self._house)
+        self._caretaker = Caretaker(self._house, self._output)
         observer = Observer()
         self._clients = ClientWatch(self._house, self._caretaker.burial, observer)
-        self._asked = Asked(self._house, self._caretaker, self._clients)
+        self._asked = Asked(self._house, self._caretaker, self._clients, self._output)
         self._nodes = Nodes(self._house, self._caretaker, observer, self._expelled)
         self._janitor = Janitor(self._house, self._caretaker, self._asked)
         self._grace = Grace(self._house)
@@ -58,6 +60,7 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             house.reactor.on_signal(number, self.close)
         house.reactor.on_signal(signal.SIGCHLD, self._caretaker.reap)
+        self._output.start()
         self._nodes.register()
         self._nodes.beat()
         self._sweep()
@@ -144,6 +147,7 @@ class Daemon:
             self._nodes.deregister()
         except BrokerError as error:
             _log.info("the node stays in the registry until another strikes it off: %s", error)
+        self._output.stop()
         house.nursery.stop()
         house.link.close()
         house.reactor.close()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from callboard_broker.records import ActorRecord
     from callboard_supervisor.burial import Burial
     from callboard_supervisor.house import House
+    from callboard_supervisor.output import Output
     from callboard_supervisor.process import Exit
     from callboard_supervisor.residents import Resident
 
@@ -42,11 +43,15 @@ class Endings:
     Args:
         house: What the duties share.
         burial: Buries the worker as a client of others.
+        output: Shows what processes have written.
         restart: Begins a new incarnation after a delay.
     """
 
-    def __init__(self, house: House, burial: Burial, restart: Callable[[ActorRecord, float], None]) -> None:
+    def __init__(
+        self, house: House, burial: Burial, output: Output, restart: Callable[[ActorRecord, float], None]
+    ) -> None:
         self._house = house
+        self._output = output
         self._burial = burial
         self._restart = restart
         self._settling = Settling(house.link)
@@ -54,6 +59,7 @@ class Endings:
     def process_ended(self, resident: Resident, exit_: Exit) -> None:
         """Work off the death of a resident's process, once everything it had sent has been executed."""
         resident.ending = True
+        self._output.finish(resident)
         page = resident.look_at_page(self._house.node)
         connection = page.connection_id if page else 0
         self._when_unlisted(connection, _LOOKS, lambda: self._work_off(resident, exit_))

@@ -13,6 +13,7 @@ from callboard_supervisor import decisions
 if TYPE_CHECKING:
     from callboard_broker.records import ActorRecord
     from callboard_supervisor.process import Process
+    from callboard_supervisor.tail import Tail
 
 
 @dataclass(slots=True)
@@ -29,6 +30,7 @@ class Resident:
         told_to_end: When it was sent SIGTERM; 0.0 for not yet.
         timed_out: It was killed because its end took too long.
         ending: Its death is being worked off.
+        tails: What its process writes, by stream.
     """
 
     actor: str
@@ -42,6 +44,7 @@ class Resident:
     graceful_timeout: float = 0.0
     timed_out: bool = False
     ending: bool = False
+    tails: dict[str, Tail] = field(default_factory=dict)
     #: Node under which its page was made; another than this one for an adopted actor.
     page_node: str = ""
 

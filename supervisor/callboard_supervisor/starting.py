@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from callboard_broker.records import ActorRecord, NodeRecord
     from callboard_supervisor.house import House
     from callboard_supervisor.nursery import Spawned, SpawnFailed
+    from callboard_supervisor.output import Output
     from callboard_supervisor.residents import Resident
 
 _log = logging.getLogger(__name__)
@@ -34,11 +35,13 @@ class Starting:
 
     Args:
         house: What the duties share.
+        output: Shows what processes write.
         end: Makes an actor DEAD that has no process here.
     """
 
-    def __init__(self, house: House, end: Callable[[ActorRecord, DeathCause], None]) -> None:
+    def __init__(self, house: House, output: Output, end: Callable[[ActorRecord, DeathCause], None]) -> None:
         self._house = house
+        self._output = output
         self._end = end
         self._requests: dict[int, tuple[Resident, float]] = {}
         #: Actors that were read from the requests and have no room yet.
@@ -98,7 +101,13 @@ class Starting:
         house = self._house
         token = ids.new_token()
         command = actors.start(
-            house.keys, record, token=token, node=house.node, host=house.config.host, state=state, restarts=restarts
+            house.keys,
+            record,
+            token=token,
+            node=house.node,
+            where=("host", house.config.host, *self._output.place(record)),
+            state=state,
+            restarts=restarts,
         )
         try:
             number = integer(items(house.link.call(*command))[0])
@@ -147,24 +156,19 @@ class Starting:
 
     def release(self, record: ActorRecord) -> None:
         """Begin an incarnation that belongs to no node: whoever places the actor next begins its own."""
-        house = self._house
-        house.link.call(
-            *actors.start(
-                house.keys, record, token=ids.new_token(), node="", host="", state=State.RESTARTING, restarts=1
-            )
-        )
+        keys, token = self._house.keys, ids.new_token()
+        where = ("host", "")
+        begun = actors.start(keys, record, token=token, node="", where=where, state=State.RESTARTING, restarts=1)
+        self._house.link.call(*begun)
 
     def _fork(self, resident: Resident, class_name: str, token: str, number: int) -> None:
         house = self._house
         if house.residents.by_actor.get(resident.actor) is not resident or resident.token != token:
             return
         page = page_path(house.node, resident.actor, token)
-        logs = house.config.log_dir
+        files = self._output.follow(resident, class_name)
         request = house.nursery.spawn(
-            house.config.worker(resident.actor, token, number, page),
-            logs / f"{class_name}-{resident.actor}.out",
-            logs / f"{class_name}-{resident.actor}.err",
-            name=class_name,
+            house.config.worker(resident.actor, token, number, page), files["out"], files["err"], name=class_name
         )
         self._requests[request] = (resident, time.monotonic())
 

@@ -104,7 +104,7 @@ class Board:
                 record,
                 token=token,
                 node=record.node,
-                host="here",
+                where=("host", "here"),
                 state=State.PENDING_CREATION,
                 restarts=0,
             )

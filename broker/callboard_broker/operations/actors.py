@@ -41,7 +41,7 @@ def place(keys: Keyspace, client: str, actor: str, predecessor: str = "") -> Com
 
 
 def start(
-    keys: Keyspace, record: ActorRecord, *, token: str, node: str, host: str, state: str, restarts: int
+    keys: Keyspace, record: ActorRecord, *, token: str, node: str, where: Sequence[Argument], state: str, restarts: int
 ) -> Command:
     """Begin a new incarnation of an actor, provided that ``record`` still shows the current one.
 
@@ -50,14 +50,14 @@ def start(
         record: The actor's record as it was read.
         token: Of the new incarnation.
         node: Where it will run; ``""`` for whichever node takes it.
-        host: Identity of that node's host.
+        where: Fields of the record that say more of it: ``host``, ``hostname``, ``output``.
         state: State until it serves.
         restarts: Restarts to count: 0 or 1.
     """
     actor = record.actor_id
     return script("start").eval(
         [keys.actor(actor), keys.mailbox(actor), keys.sealed(actor), keys.events],
-        [actor, record.token, token, node, state, restarts, "pending_reason", "", "host", host],
+        [actor, record.token, token, node, state, restarts, "pending_reason", "", *where],
     )
 
 
@@ -156,6 +156,9 @@ def release_name(keys: Keyspace, namespace: str, name: str, actor: str) -> Comma
 
 
 def command_node(keys: Keyspace, node: str, signer: Signer, op: str, subject: str) -> Command:
-    """Ask a node to do something: ``place``, ``look`` at, ``kill`` or ``restart`` an actor, ``watch`` a client."""
+    """Ask a node to do something: ``place``, ``look`` at, ``kill`` or ``restart`` an actor, ``watch`` a client.
+
+    Or to publish the ``output`` of a job up to now.
+    """
     mac = signer.sign([op.encode(), subject.encode()], b"")
     return ("XADD", keys.commands(node), "MAXLEN", "~", 10_000, "*", "op", op, "subject", subject, "mac", mac)

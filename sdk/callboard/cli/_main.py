@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from callboard.cli import _actions, _call, _completion, _daemons, _look, _options, _status
+from callboard.cli import _actions, _call, _completion, _daemons, _logs, _look, _options, _status
 from callboard.cli._failures import Commands
 
 
@@ -35,6 +35,7 @@ for command in (
     _look.list_,
     _look.get,
     _look.summary,
+    _logs.logs,
     _call.call,
     _actions.kill,
     _daemons.supervisor,

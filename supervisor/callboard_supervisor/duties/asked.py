@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from callboard_supervisor.caretaker import Caretaker
     from callboard_supervisor.duties.clients import ClientWatch
     from callboard_supervisor.house import House
+    from callboard_supervisor.output import Output
 
 _log = logging.getLogger(__name__)
 
@@ -26,12 +27,14 @@ class Asked:
         house: What the duties share.
         caretaker: Sees to actors.
         clients: Watches clients.
+        output: Shows what processes write.
     """
 
-    def __init__(self, house: House, caretaker: Caretaker, clients: ClientWatch) -> None:
+    def __init__(self, house: House, caretaker: Caretaker, clients: ClientWatch, output: Output) -> None:
         self._house = house
         self._caretaker = caretaker
         self._clients = clients
+        self._output = output
         self._last = b"0-0"
         self._signer = house.link.broker.signer("command", house.node)
         self._shared = StreamReader(house, "requests", self._read_shared, self._take_shared, self._make_groups)
@@ -107,5 +110,7 @@ class Asked:
                 resident.process.kill_group()
         elif op == "watch":
             self._clients.watch(subject)
+        elif op == "output":
+            self._output.publish_all(subject)
         else:
             _log.error("nobody knows how to do the command %r", op)

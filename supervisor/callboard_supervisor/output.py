@@ -1,0 +1,202 @@
+"""Showing what workers write to the programs that they work for.
+
+A worker's streams are files: nothing that it writes is lost with it, and it never waits for whoever reads. The kernel
+tells when files have changed. What has been written is published to the job's channel, if anybody listens there.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from typing import TYPE_CHECKING, Final
+
+from inotify_simple import INotify, flags
+
+from callboard_broker.errors import BrokerError
+from callboard_broker.output import KIND, STREAMS, Batch, output_files, output_path
+from callboard_broker.wire import integer, items
+from callboard_supervisor.tail import Tail
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from callboard_broker.records import ActorRecord
+    from callboard_broker.wire import Command, Reply
+    from callboard_supervisor.house import House
+    from callboard_supervisor.residents import Resident
+
+_log = logging.getLogger(__name__)
+
+#: Seconds between two rounds: what is written meanwhile is published together, so that a flood costs no more.
+_REST: Final = 0.05
+#: Actors of which something is read in one round; others have their turn in the next.
+_ACTORS: Final = 8
+#: Rounds at the end of a process, which leave nothing behind that is not skipped.
+_ROUNDS: Final = 20
+#: Jobs whose lines are counted.
+_JOBS: Final = 10_000
+
+
+class Output:
+    """Publish what the actors of this node write.
+
+    Args:
+        house: What the duties share.
+    """
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._hostname = socket.gethostname()
+        self._inotify: INotify | None = None
+        self._written: dict[str, None] = {}
+        self._published: dict[str, int] = {}
+
+    def start(self) -> None:
+        """Begin to watch."""
+        house = self._house
+        try:
+            self._inotify = INotify()
+            self._inotify.add_watch(house.config.log_dir, flags.MODIFY)
+        except OSError as error:
+            _log.warning(
+                "what actors write is in %s, but not shown in the terminals of programs: inotify says %s. Raise "
+                "fs.inotify.max_user_instances by sysctl",
+                house.config.log_dir,
+                error,
+            )
+            return
+        house.reactor.watch(self._inotify.fileno(), self._changed)
+
+    def stop(self) -> None:
+        """Stop watching; harmless when repeated or never started."""
+        if self._inotify is not None:
+            self._house.reactor.unwatch(self._inotify.fileno())
+            self._inotify.close()
+            self._inotify = None
+
+    def place(self, record: ActorRecord) -> tuple[str, str, str, str]:
+        """Return the fields of an actor's record that say where the files with its output are."""
+        path = output_path(self._house.config.log_dir, record.class_name, record.actor_id)
+        return ("hostname", self._hostname, "output", str(path.absolute()))
+
+    def follow(self, resident: Resident, class_name: str) -> dict[str, Path]:
+        """Return the files for a process that is about to begin, and show what is written to them from now on."""
+        path = output_path(self._house.config.log_dir, class_name, resident.actor)
+        files = {stream: path.with_name(f"{path.name}.{stream}") for stream in STREAMS}
+        resident.tails = {stream: Tail(file) for stream, file in files.items()}
+        return files
+
+    def adopt(self, resident: Resident, record: ActorRecord) -> None:
+        """Show what an adopted process writes from now on."""
+        files = output_files(record)
+        if files is None or self._inotify is None:
+            return
+        try:
+            self._inotify.add_watch(files["out"].parent, flags.MODIFY)
+        except OSError as error:
+            _log.warning("what actor %s writes is not shown: %s", resident.actor, error)
+        resident.tails = {stream: Tail(file) for stream, file in files.items()}
+
+    def finish(self, resident: Resident) -> None:
+        """Publish what a process has written that has ended."""
+        self._written.pop(resident.actor, None)
+        for _ in range(_ROUNDS):
+            if not any(tail.waiting for tail in resident.tails.values()):
+                return
+            self._publish([resident], ended=True)
+
+    def publish_all(self, job: str) -> None:
+        """Publish what has been written until now, then tell the programs of a job that it is done."""
+        self._note_changes()
+        for _ in range(_ROUNDS):
+            if not self._next_round():
+                break
+        done = Batch(self._house.node, self._published.pop(job, 0), self._hostname)
+        self._house.link.call(*self._message(job, done))
+
+    def _changed(self) -> None:
+        self._note_changes()
+        assert self._inotify is not None
+        self._house.reactor.unwatch(self._inotify.fileno())
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Publish once, then rest, until nothing is left."""
+        if self._inotify is None:
+            return
+        if self._next_round():
+            self._house.reactor.after(_REST, self._go_on)
+        else:
+            self._house.reactor.watch(self._inotify.fileno(), self._changed)
+
+    def _note_changes(self) -> None:
+        residents = self._house.residents.by_actor
+        for event in self._inotify.read(timeout=0) if self._inotify else ():
+            if event.mask & flags.Q_OVERFLOW:
+                self._written.update(dict.fromkeys(residents))
+            # The actor's id stands before the four characters that name the stream.
+            elif (actor := event.name[-36:-4]) in residents:
+                self._written[actor] = None
+
+    def _next_round(self) -> bool:
+        """Publish what some actors have written; tell whether there were any."""
+        residents = self._house.residents.by_actor
+        found = [residents[actor] for actor in self._written if actor in residents]
+        # Of the others it is not known yet which process has written.
+        chosen = [resident for resident in found if resident.process is not None][:_ACTORS]
+        self._written = {resident.actor: None for resident in found if resident not in chosen}
+        self._written.update(dict.fromkeys(self._publish(chosen, ended=False)))
+        return bool(chosen)
+
+    def _publish(self, residents: list[Resident], *, ended: bool) -> list[str]:
+        """Publish what residents have written; return those of which more is left."""
+        try:
+            return self._read_and_publish(residents, ended=ended)
+        except BrokerError as error:
+            _log.warning("some of what actors wrote is not shown in terminals: %s", error)
+            return []
+
+    def _read_and_publish(self, residents: list[Resident], *, ended: bool) -> list[str]:
+        link, keys = self._house.link, self._house.keys
+        asked = [("HMGET", keys.actor(resident.actor), "job_id", "class_name", "repr_name") for resident in residents]
+        told = [_texts(reply) for reply in link.pipeline(asked)]
+        heard = self._heard({job for job, _, _ in told})
+        commands: list[Command] = []
+        for resident, (job, class_name, repr_name) in zip(residents, told, strict=True):
+            for stream, tail in resident.tails.items():
+                if job not in heard:
+                    tail.skip()
+                    continue
+                lines = tuple(tail.read(ended=ended))
+                pid = resident.process.pid if resident.process else 0
+                if lines:
+                    about = (self._count(job, len(lines)), self._hostname, repr_name or class_name, pid, stream)
+                    commands.append(self._message(job, Batch(self._house.node, *about, lines)))
+        link.pipeline(commands)
+        return [resident.actor for resident in residents if any(tail.behind for tail in resident.tails.values())]
+
+    def _heard(self, jobs: Iterable[str]) -> set[str]:
+        """Return the jobs of which somebody listens."""
+        channels = {self._house.keys.output(job): job for job in jobs}
+        if not channels:
+            return set()
+        reply = items(self._house.link.call("PUBSUB", "NUMSUB", *channels))
+        return {job for (channel, job), count in zip(channels.items(), reply[1::2], strict=True) if integer(count)}
+
+    def _count(self, job: str, lines: int) -> int:
+        """Return how many lines of a job have been published, and count more."""
+        before = self._published.pop(job, 0)
+        self._published[job] = before + lines
+        if len(self._published) > _JOBS:
+            # Programs say when they leave; this one is most likely dead.
+            del self._published[next(iter(self._published))]
+        return before
+
+    def _message(self, job: str, batch: Batch) -> Command:
+        signer = self._house.link.broker.signer(KIND, job)
+        return ("PUBLISH", self._house.keys.output(job), batch.pack(signer))
+
+
+def _texts(reply: Reply) -> list[str]:
+    return [value.decode(errors="replace") if isinstance(value, bytes) else "" for value in items(reply)]

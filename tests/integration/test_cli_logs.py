@@ -1,0 +1,89 @@
+"""L5: `callboard logs` shows what an actor has written."""
+
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from tests.support.holding import BOUND
+from tests.support.looking import wait_for_death, wait_for_restart
+from tests.support.stage import Stage
+from tests.support.talkers import Talker
+
+from callboard.cli import main
+
+
+@pytest.fixture
+def talker(ray: ModuleType) -> Iterator[Any]:
+    """Create an actor that has written something."""
+    made = ray.remote(max_restarts=1)(Talker).options(name="talker").remote("one")
+    ray.get([made.say.remote("two", "three"), made.complain.remote("oh")], timeout=BOUND)
+    yield made
+    ray.kill(made)
+
+
+def logs(*words: str, code: int = 0) -> str:
+    """Run the command, which must exit with this code, and return what it prints."""
+    result = CliRunner().invoke(main, ["logs", *words])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def test_l5_logs_of_an_actor(talker: Any) -> None:
+    """L5: by name or id; stdout or stderr; all of it or the last lines."""
+    assert logs("talker") == logs(talker._actor_id) == "one\ntwo\nthree\n"
+    assert logs("talker", "--err") == "oh\n"
+    assert logs("talker", "--tail", "2") == "two\nthree\n"
+    assert logs("talker", "--tail", "0") == ""
+
+
+def test_l5_logs_outlive_restarts_and_the_actor(ray: ModuleType, talker: Any) -> None:
+    """L5: also under its name, which nobody bears any more."""
+    talker.die_saying.remote("crash\n")
+    wait_for_restart(talker, 1)
+    assert logs("talker") == "one\ntwo\nthree\ncrash\none\n"
+    ray.kill(talker)
+    wait_for_death(talker)
+    assert logs("talker", "--tail", "1") == logs(talker._actor_id, "--tail", "1") == "one\n"
+    assert logs("talker", "--follow").endswith("crash\none\n")
+
+
+def test_l5_logs_are_followed_until_the_end(ray: ModuleType, talker: Any) -> None:
+    """L5: what was there, what comes, also after a restart and without an end of the line; then the command ends."""
+    command = [sys.executable, "-m", "callboard.cli", "logs", "talker", "--tail", "1", "--follow"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as following:
+        assert following.stdout is not None
+        assert following.stdout.readline() == b"three\n"
+        ray.get(talker.say.remote("four"), timeout=BOUND)
+        assert following.stdout.readline() == b"four\n"
+        talker.die_saying.remote("crash\n")
+        assert following.stdout.readline() == b"crash\n"
+        assert following.stdout.readline() == b"one\n"
+        wait_for_restart(talker, 1)
+        talker.die_saying.remote("the end")
+        assert following.stdout.read() == b"the end"
+        assert following.wait(timeout=BOUND) == 0
+
+
+def test_l5_what_cannot_be_shown(ray: ModuleType, on_stage: Stage, talker: Any) -> None:
+    """L5: nobody of that name, nothing written yet, another host, a file that is gone; each is said."""
+    assert "no actor has the name or id 'nobody'" in logs("nobody", code=3)
+    unborn = ray.remote(resources={"nothing has that": 1})(Talker).remote()
+    assert "it has never had a process" in logs(unborn._actor_id, code=3)
+    key = on_stage.broker.keys.actor(talker._actor_id)
+    on_stage.wire.call("HSET", key, "hostname", "far", "host", "away")
+    said = " ".join(logs("talker", code=1).split())
+    assert "ran on far, this is " in said
+    assert f"Talker-{talker._actor_id}.out on that host" in said
+    path = on_stage.log_dir / f"Talker-{talker._actor_id}.out"
+    on_stage.wire.call("HSET", key, "host", "", "hostname", socket.gethostname())
+    path.unlink()
+    assert f"{path} is not there any more" in " ".join(logs("talker", code=3).split())
+    on_stage.wire.call("HSET", key, "output", "/etc/hosts")
+    assert "it has never had a process" in logs("talker", code=3)
