@@ -75,6 +75,7 @@ class Terminal:
     def catch_up(self) -> None:
         """Wait a moment for lines that have been written until now."""
         client, job = self._client, self._client.identity.job_id
+        # A server that is gone shows nothing more; the farewell itself, which comes next, bears it, too.
         with contextlib.suppress(BrokerError):
             nodes = {text(name) for name in items(client.ask("SMEMBERS", client.keys.nodes))}
             for node in nodes:

@@ -30,6 +30,8 @@ _log = logging.getLogger(__name__)
 
 #: Seconds between two rounds: what is written meanwhile is published together, so that a flood costs no more.
 _REST: Final = 0.05
+#: The same after one that failed: while the server is away, others have more urgent questions to it.
+_LONG_REST: Final = 1.0
 #: Actors of which something is read in one round; others have their turn in the next.
 _ACTORS: Final = 8
 #: Rounds at the end of a process, which leave nothing behind that is not skipped.
@@ -50,6 +52,7 @@ class Output:
         self._hostname = socket.gethostname()
         self._inotify: INotify | None = None
         self._written: dict[str, None] = {}
+        self._rest = _REST
         self._published: dict[str, int] = {}
 
     def start(self) -> None:
@@ -100,17 +103,17 @@ class Output:
 
     def finish(self, resident: Resident) -> None:
         """Publish what a process has written that has ended."""
-        self._written.pop(resident.actor, None)
         for _ in range(_ROUNDS):
-            if not any(tail.waiting for tail in resident.tails.values()):
-                return
-            self._publish([resident], ended=True)
+            waiting = any(tail.waiting for tail in resident.tails.values())
+            if not waiting or not self._publish([resident], ended=True):
+                break
+        self._written.pop(resident.actor, None)
 
     def publish_all(self, job: str) -> None:
         """Publish what has been written until now, then tell the programs of a job that it is done."""
         self._note_changes()
         for _ in range(_ROUNDS):
-            if not self._next_round():
+            if not self._next_round() or self._rest != _REST:
                 break
         done = Batch(self._house.node, self._published.pop(job, 0), self._hostname)
         self._house.link.call(*self._message(job, done))
@@ -126,7 +129,7 @@ class Output:
         if self._inotify is None:
             return
         if self._next_round():
-            self._house.reactor.after(_REST, self._go_on)
+            self._house.reactor.after(self._rest, self._go_on)
         else:
             self._house.reactor.watch(self._inotify.fileno(), self._changed)
 
@@ -146,18 +149,24 @@ class Output:
         # Of the others it is not known yet which process has written.
         chosen = [resident for resident in found if resident.process is not None][:_ACTORS]
         self._written = {resident.actor: None for resident in found if resident not in chosen}
-        self._written.update(dict.fromkeys(self._publish(chosen, ended=False)))
+        self._publish(chosen, ended=False)
         return bool(chosen)
 
-    def _publish(self, residents: list[Resident], *, ended: bool) -> list[str]:
-        """Publish what residents have written; return those of which more is left."""
+    def _publish(self, residents: list[Resident], *, ended: bool) -> bool:
+        """Publish what residents have written, and note of which more is left; tell whether it could be done."""
         try:
-            return self._read_and_publish(residents, ended=ended)
+            self._read_and_publish(residents, ended=ended)
         except BrokerError as error:
-            _log.warning("some of what actors wrote is not shown in terminals: %s", error)
-            return []
+            if self._rest == _REST:
+                _log.warning("what actors write is not shown in terminals for now: %s", error)
+            self._rest = _LONG_REST
+            return False
+        self._rest = _REST
+        behind = [resident.actor for resident in residents if any(tail.behind for tail in resident.tails.values())]
+        self._written.update(dict.fromkeys(behind))
+        return True
 
-    def _read_and_publish(self, residents: list[Resident], *, ended: bool) -> list[str]:
+    def _read_and_publish(self, residents: list[Resident], *, ended: bool) -> None:
         link, keys = self._house.link, self._house.keys
         asked = [("HMGET", keys.actor(resident.actor), "job_id", "class_name", "repr_name") for resident in residents]
         told = [_texts(reply) for reply in link.pipeline(asked)]
@@ -174,7 +183,6 @@ class Output:
                     about = (self._count(job, len(lines)), self._hostname, repr_name or class_name, pid, stream)
                     commands.append(self._message(job, Batch(self._house.node, *about, lines)))
         link.pipeline(commands)
-        return [resident.actor for resident in residents if any(tail.behind for tail in resident.tails.values())]
 
     def _heard(self, jobs: Iterable[str]) -> set[str]:
         """Return the jobs of which somebody listens."""

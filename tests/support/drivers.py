@@ -104,7 +104,8 @@ def _serve(namespace: str) -> None:
 
     import callboard  # noqa: PLC0415 - the parent, which imports this module too, must not need it
 
-    callboard.init(namespace=namespace)
+    # What its actors write would be taken for its answers.
+    callboard.init(namespace=namespace, log_to_driver=False)
     known: dict[str, Any] = {"ray": callboard, **vars(mortals), **vars(company)}
     print("ok", flush=True)  # noqa: T201 - this is how it answers
     for line in sys.stdin:

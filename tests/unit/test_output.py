@@ -11,11 +11,13 @@ import pytest
 
 from callboard_broker.clusterkey import ClusterKey
 from callboard_broker.envelope import Signer
-from callboard_broker.errors import ForgedEntryError, MalformedEntryError
+from callboard_broker.errors import BrokerUnreachableError, ForgedEntryError, MalformedEntryError
+from callboard_broker.keys import Keyspace
 from callboard_broker.output import KIND, Batch, output_files, output_path
 from callboard_broker.records import ActorRecord
 from callboard_supervisor import output as output_module
 from callboard_supervisor.output import Output
+from callboard_supervisor.residents import Resident
 
 KEY = ClusterKey(bytes(range(32)))
 BATCH = Batch("node", 7, "vm", "Counter", 12, "err", ("one", "two \x1b[31m\n\udce9"))
@@ -93,3 +95,23 @@ def test_l5_a_kernel_that_watches_no_more_files(
     output.stop()
     assert "fs.inotify.max_user_instances" in caplog.text
     assert str(tmp_path) in caplog.text
+
+
+def test_l5_a_server_that_is_away_is_asked_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """L5: what an ended process left is not worth more, as the loop of its supervisor waits meanwhile."""
+    asked: list[int] = []
+
+    def pipeline(commands: list[object]) -> None:
+        asked.append(len(commands))
+        raise BrokerUnreachableError("away")
+
+    keys = Keyspace()
+    link = SimpleNamespace(pipeline=pipeline)
+    house: Any = SimpleNamespace(config=SimpleNamespace(log_dir=tmp_path), link=link, keys=keys)
+    output, resident = Output(house), Resident("ab" * 16, {})
+    output.follow(resident, "Counter")["out"].write_text("last words\n")
+    with caplog.at_level(logging.WARNING):
+        output.finish(resident)
+        output.finish(resident)
+    assert asked == [1, 1]
+    assert caplog.text.count("not shown in terminals for now: away") == 1
