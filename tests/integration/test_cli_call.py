@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -52,7 +53,7 @@ class Shop:
 def shop(on_stage: Stage) -> Iterator[str]:
     """Leave a detached shop behind, as a program that has ended; return its id."""
     with callboard.init(on_stage.address, namespace="mall"):
-        handle = callboard.remote(max_restarts=1)(Shop).options(name="shop", lifetime="detached").remote()
+        handle: Any = callboard.remote(max_restarts=1)(Shop).options(name="shop", lifetime="detached").remote()
         callboard.get(handle.count.remote(0))
     yield handle._actor_id
     run("kill", handle._actor_id)

@@ -14,7 +14,15 @@ from tests.support.looking import wait_for_death, wait_for_restart
 from tests.support.stage import Stage
 from tests.support.talkers import Talker
 
+import callboard
 from callboard.cli import main
+
+
+@pytest.fixture
+def ray(on_stage: Stage) -> ModuleType:
+    """Join the shared callboard, without its lines among those of the command, which runs in this process."""
+    callboard.init(on_stage.address, log_to_driver=False)
+    return callboard
 
 
 @pytest.fixture

@@ -52,7 +52,8 @@ class Play:
 def play(on_stage: Stage, tmp_path: Path) -> Play:
     """Join the shared callboard with a short graceful timeout."""
     config = {"heartbeat_timeout_ms": HEARTBEAT_TIMEOUT * 1000, "actor_graceful_shutdown_timeout_ms": 300}
-    callboard.init(on_stage.address, namespace="deaths", _system_config=config)
+    # Its lines would come among those of the command, which runs in this process.
+    callboard.init(on_stage.address, namespace="deaths", _system_config=config, log_to_driver=False)
     return Play(callboard, on_stage, str(tmp_path / "notes"))
 
 

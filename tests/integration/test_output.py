@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from tests.support import leaks
@@ -98,7 +99,7 @@ def test_l5_log_to_driver_false_shows_nothing(on_stage: Stage, screen: Screen) -
     callboard.init(on_stage.address, log_to_driver=False)
     assert listeners(on_stage) == 0
     assert "callboard-terminal" not in {thread.name for thread in threading.enumerate()}
-    talker = callboard.remote(Talker).remote()
+    talker: Any = callboard.remote(Talker).remote()
     callboard.get(talker.say.remote("quiet"), timeout=BOUND)
     path = on_stage.log_dir / f"Talker-{talker._actor_id}.out"
     assert path.read_text() == "quiet\n"
@@ -162,7 +163,7 @@ def test_l5_folding_can_be_switched_off(on_stage: Stage, screen: Screen, monkeyp
     """L5: by CALLBOARD_DEDUP_LOGS=0."""
     monkeypatch.setenv("CALLBOARD_DEDUP_LOGS", "0")
     callboard.init(on_stage.address)
-    talkers = [callboard.remote(Talker).remote() for _ in range(3)]
+    talkers: list[Any] = [callboard.remote(Talker).remote() for _ in range(3)]
     pids = callboard.get([talker.say.remote("the same") for talker in talkers], timeout=BOUND)
     callboard.shutdown()
     assert sorted(screen.out) == sorted(f"(Talker pid={pid}) the same" for pid in pids)
@@ -233,7 +234,7 @@ def test_l5_a_server_that_refuses_is_no_reason_not_to_run(
     try:
         callboard.init(address)
         assert "Allow the channel cb:{0}:job:" in caplog.text
-        talker = callboard.remote(Talker).remote()
+        talker: Any = callboard.remote(Talker).remote()
         callboard.get(talker.say.remote("unheard"), timeout=BOUND)
         del talker
         callboard.shutdown()

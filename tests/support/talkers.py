@@ -46,7 +46,7 @@ class Talker:
 
     def tell_child(self, line: str) -> tuple[int, Any]:
         """Make an actor of its own and have it write a line; return its process and a handle."""
-        child = callboard.remote(Talker).remote()
+        child: Any = callboard.remote(Talker).remote()
         return callboard.get(child.say.remote(line)), child
 
 
