@@ -36,7 +36,7 @@ test: .venv/developed  ## run the whole suite
 
 .PHONY: chaos
 chaos: .venv/developed  ## kill, stop and cut things for some minutes
-	$(BIN)/python -m pytest -q tests/chaos
+	CHURN_CYCLES=2000 $(BIN)/python -m pytest -q tests/chaos tests/integration/test_churn.py
 
 .PHONY: bench
 bench: .venv/developed  ## measure calls, creation, recovery and memory
