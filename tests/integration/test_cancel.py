@@ -1,8 +1,10 @@
 """C6: cancelling calls."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from tests.support.kinds import KINDS, Several, Swift, create
@@ -11,7 +13,7 @@ from tests.support.mortals import Mortal, Notes
 from tests.support.stage import Stage
 from tests.support.waiting import wait_until
 
-from callboard_broker.wire import items
+from callboard_broker.wire import items, text
 
 BOUND = 10
 
@@ -30,6 +32,21 @@ def gate(tmp_path: Path) -> Iterator[Path]:
     path.touch()
 
 
+@contextlib.contextmanager
+def heard(stage: Stage, actor: Any) -> Iterator[None]:
+    """Wait until the actor's worker has heard what it is told meanwhile: it listens again."""
+
+    def listens() -> int:
+        clients = text(stage.wire.call("CLIENT", "LIST")).splitlines()
+        (mine,) = [line for line in clients if f"watch:{actor._actor_id} " in line]
+        return int(mine.partition("tot-cmds=")[2].split()[0])
+
+    before = listens()
+    yield
+    # Two questions and a read, over and over: the read that hears, and the next one.
+    wait_until(lambda: listens() >= before + 6, what="the worker to hear")
+
+
 def test_c6_a_waiting_call_never_runs(ray: ModuleType, notes: Notes, gate: Path) -> None:
     """`get` raises at once; the calls before and behind it go on, in order."""
     actor = ray.remote(Several).remote(str(notes.path))
@@ -46,7 +63,9 @@ def test_c6_a_waiting_call_never_runs(ray: ModuleType, notes: Notes, gate: Path)
     assert ray.get(actor.note.remote("later"), timeout=BOUND) == "later"
 
 
-def test_c6_a_call_that_the_worker_has_in_hand_never_runs(ray: ModuleType, notes: Notes, gate: Path) -> None:
+def test_c6_a_call_that_the_worker_has_in_hand_never_runs(
+    ray: ModuleType, on_stage: Stage, notes: Notes, gate: Path
+) -> None:
     """Also when it was read together with the one that runs."""
     actor = ray.remote(Several).remote(str(notes.path))
     first = notes.path.with_name("first")
@@ -57,9 +76,9 @@ def test_c6_a_call_that_the_worker_has_in_hand_never_runs(ray: ModuleType, notes
     wait_until(lambda: state(actor).mailbox_length == 6, what="the calls to be there")
     first.touch()
     wait_until(lambda: "running began" in notes.lines(), what="the next call")
-    ray.cancel(refs[2])
-    ray.cancel(refs[0])
-    # The worker hears of it on another connection than ours: by the answer to this, it has.
+    with heard(on_stage, actor):
+        ray.cancel(refs[2])
+        ray.cancel(refs[0])
     gate.touch()
     assert ray.get([blocker, running, refs[1], refs[3]], timeout=BOUND) == ["blocker", "running", "1", "3"]
     assert [line for line in notes.lines() if line in "0123"] == ["1", "3"]
@@ -90,16 +109,18 @@ def test_c6_nothing_is_left_of_cancelled_calls(ray: ModuleType, on_stage: Stage,
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_c6_a_call_that_waits_for_room_never_runs(ray: ModuleType, notes: Notes, gate: Path, kind: str) -> None:
+def test_c6_a_call_that_waits_for_room_never_runs(
+    ray: ModuleType, on_stage: Stage, notes: Notes, gate: Path, kind: str
+) -> None:
     """It is in the worker's hand already, and forgotten there."""
     actor = create(kind, notes, at_once=2)
     running = [actor.hold.remote(str(gate), f"{number}") for number in range(2)]
     waiting = [actor.note.remote(f"waiting {number}") for number in range(3)]
     wait_until(lambda: len(notes.lines()) == 3, what="the calls to run")
-    ray.cancel(waiting[1])
+    with heard(on_stage, actor):
+        ray.cancel(waiting[1])
     with pytest.raises(ray.exceptions.TaskCancelledError):
         ray.get(waiting[1], timeout=0)
-    # What the worker is told comes before what it is told later; another cancelled call shows that it has listened.
     gate.touch()
     assert ray.get([*running, waiting[0], waiting[2]], timeout=BOUND) == ["0", "1", "waiting 0", "waiting 2"]
     assert "waiting 1" not in notes.lines()

@@ -22,7 +22,7 @@ class Script:
 
     def __init__(self, *events: Callable[[], None]) -> None:
         self.events = list(events)
-        self.objects = self.inbox = self
+        self.objects = self.inbox = self.deadlocks = self
 
     def require_open(self, _ref: object) -> None:
         """Be open."""
@@ -30,7 +30,7 @@ class Script:
     def want(self, _ref: object) -> None:
         """Owe nothing: all references are the test's own."""
 
-    def wait(self, enough: Callable[[], bool], deadline: float | None) -> bool:
+    def wait(self, enough: Callable[[], bool], deadline: object) -> bool:
         """Let things happen; when nothing more does, time is up."""
         while not enough():
             if not self.events:
