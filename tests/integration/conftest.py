@@ -1,10 +1,12 @@
 """Fixtures: one callboard for all tests of a run, one client and namespace per test, and nothing left after each."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 from tests.support import leaks
+from tests.support.mortals import Notes
 from tests.support.stage import HEARTBEAT_TIMEOUT, Stage, stage
 
 import callboard
@@ -33,3 +35,17 @@ def ray(on_stage: Stage) -> ModuleType:
     """Join the shared callboard as a driver with a namespace of its own."""
     callboard.init(on_stage.address, _system_config={"heartbeat_timeout_ms": HEARTBEAT_TIMEOUT * 1000})
     return callboard
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Notes:
+    """Give the test a file for what its actors do."""
+    return Notes(tmp_path / "notes")
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Path]:
+    """Give the test a gate, which is opened at its end."""
+    path = tmp_path / "gate"
+    yield path
+    path.touch()

@@ -18,20 +18,6 @@ from callboard_broker.wire import items, text
 BOUND = 10
 
 
-@pytest.fixture
-def notes(tmp_path: Path) -> Notes:
-    """Give the test a file for what its actors do."""
-    return Notes(tmp_path / "notes")
-
-
-@pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Path]:
-    """Give the test a gate, which is opened at its end."""
-    path = tmp_path / "gate"
-    yield path
-    path.touch()
-
-
 @contextlib.contextmanager
 def heard(stage: Stage, actor: Any) -> Iterator[None]:
     """Wait until the actor's worker has heard what it is told meanwhile: it listens again."""

@@ -1,7 +1,6 @@
 """C1 to C5: threaded and async actors, concurrency groups, limits, pending arguments."""
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,20 +11,6 @@ from tests.support.mortals import Mortal, Notes, pass_gate
 from tests.support.waiting import wait_until
 
 BOUND = 10
-
-
-@pytest.fixture
-def notes(tmp_path: Path) -> Notes:
-    """Give the test a file for what its actors do."""
-    return Notes(tmp_path / "notes")
-
-
-@pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Path]:
-    """Give the test a gate, which is opened at its end."""
-    path = tmp_path / "gate"
-    yield path
-    path.touch()
 
 
 def began(notes: Notes) -> int:

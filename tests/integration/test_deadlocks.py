@@ -1,6 +1,5 @@
 """C7: actors that would wait for each other for ever."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -40,14 +39,6 @@ class Link:
 
         pass_gate(gate)
         return self.ask(times)
-
-
-@pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Path]:
-    """Give the test a gate, which is opened at its end."""
-    path = tmp_path / "gate"
-    yield path
-    path.touch()
 
 
 def ring(ray: ModuleType, number: int, **options: Any) -> list[Any]:

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -17,12 +16,6 @@ from tests.support.waiting import wait_until
 BOUND = 10
 HOOK = "hook on the main thread"
 EXITED = r"exit_actor\(\) is called"
-
-
-@pytest.fixture
-def notes(tmp_path: Path) -> Notes:
-    """Give the test a file for what its actors do."""
-    return Notes(tmp_path / "notes")
 
 
 def mortal(ray: ModuleType, notes: Notes, first: tuple[str, ...] = ("live",), **options: Any) -> Any:

@@ -22,12 +22,6 @@ EXITED = r"exit_actor\(\) is called"
 
 
 @pytest.fixture
-def notes(tmp_path: Path) -> Notes:
-    """Give the test a file for what its actors do."""
-    return Notes(tmp_path / "notes")
-
-
-@pytest.fixture
 def impatient(on_stage: Stage) -> ModuleType:
     """Join as a driver whose actors have one second for their end."""
     config = {"heartbeat_timeout_ms": HEARTBEAT_TIMEOUT * 1000, "actor_graceful_shutdown_timeout_ms": 1000}

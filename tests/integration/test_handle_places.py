@@ -2,7 +2,6 @@
 
 import gc
 from collections.abc import Callable
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -15,12 +14,6 @@ from tests.support.stage import Stage
 from tests.support.waiting import wait_until
 
 import callboard
-
-
-@pytest.fixture
-def notes(tmp_path: Path) -> Notes:
-    """Give the test a file for what the actor does that is held."""
-    return Notes(tmp_path / "notes")
 
 
 def _in_an_attribute(place: Place) -> Callable[[], object]:

@@ -2,7 +2,6 @@
 
 import gc
 import pickle
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -16,12 +15,6 @@ from tests.support.stage import Stage
 from tests.support.waiting import wait_until
 
 OUT_OF_SCOPE = "all references to the actor were removed"
-
-
-@pytest.fixture
-def notes(tmp_path: Path) -> Notes:
-    """Give the test a file for what the actor does that is held."""
-    return Notes(tmp_path / "notes")
 
 
 def test_h1_calls_before_the_last_handle_goes_all_run(ray: ModuleType, notes: Notes) -> None:

@@ -4,7 +4,6 @@ import os
 import signal
 import time
 from functools import partial
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -17,12 +16,6 @@ from tests.support.waiting import wait_until
 #: Seconds by which something that is not the 30 s of a timeout has happened.
 BOUND = 10
 KILLED = r"killed by `callboard\.kill`"
-
-
-@pytest.fixture
-def notes(tmp_path: Path) -> Notes:
-    """Give the test a file for what its actors do."""
-    return Notes(tmp_path / "notes")
 
 
 def mortal(ray: ModuleType, notes: Notes, first: tuple[str, ...] = ("live",), **options: Any) -> Any:

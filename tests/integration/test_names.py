@@ -5,7 +5,6 @@ import os
 import signal
 import threading
 from contextlib import ExitStack
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -21,12 +20,6 @@ from callboard import util
 
 #: Statements that make another driver die in the midst of creating an actor: at the step that has this name.
 DIE_AT = "import callboard_broker.operations.actors as steps; steps.{step} = lambda *_, **__: crash()"
-
-
-@pytest.fixture
-def notes(tmp_path: Path) -> Notes:
-    """Give the test a file for what its actors do."""
-    return Notes(tmp_path / "notes")
 
 
 def named(ray: ModuleType, notes: Notes, name: str = "it", **options: Any) -> Any:

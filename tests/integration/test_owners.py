@@ -22,12 +22,6 @@ NORMAL = ("out of scope", "terminate", "exit_actor", "sys.exit(0)")
 CRASHES = ("kill", "SIGKILL", "os._exit(7)")
 
 
-@pytest.fixture
-def notes(tmp_path: Path) -> Notes:
-    """Give the test a file for what the owned actor does."""
-    return Notes(tmp_path / "notes")
-
-
 def keeper(ray: ModuleType, notes: Notes, **options: Any) -> Any:
     """Create an actor that can own others."""
     return ray.remote(Keeper).options(**options).remote(f"{notes.path}-of-the-owner")

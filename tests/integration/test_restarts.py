@@ -4,7 +4,6 @@ import os
 import signal
 import statistics
 import time
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -15,12 +14,6 @@ from tests.support.waiting import wait_until
 
 #: Seconds by which something that is not the 30 s of a timeout has happened.
 BOUND = 10
-
-
-@pytest.fixture
-def notes(tmp_path: Path) -> Notes:
-    """Give the test a file for what its actors do."""
-    return Notes(tmp_path / "notes")
 
 
 def mortal(ray: ModuleType, notes: Notes, first: tuple[str, ...] = ("live",), **options: Any) -> Any:

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,20 +19,6 @@ from tests.support.waiting import wait_until
 #: Seconds by which something that is not the 30 s of a timeout has happened.
 BOUND = 10
 LONGER = 40
-
-
-@pytest.fixture
-def notes(tmp_path: Path) -> Notes:
-    """Give the test a file for what its actors do."""
-    return Notes(tmp_path / "notes")
-
-
-@pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Path]:
-    """Give the test a gate, which is opened at its end."""
-    path = tmp_path / "gate"
-    yield path
-    path.touch()
 
 
 def mortal(ray: ModuleType, notes: Notes, first: tuple[str, ...] = ("live",), **options: Any) -> Any:

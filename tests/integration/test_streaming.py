@@ -91,20 +91,6 @@ class AsyncTap(Mortal):
         yield from range(number)
 
 
-@pytest.fixture
-def notes(tmp_path: Path) -> Notes:
-    """Give the test a file for what its actors do."""
-    return Notes(tmp_path / "notes")
-
-
-@pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Path]:
-    """Give the test a gate, which is opened at its end."""
-    path = tmp_path / "gate"
-    yield path
-    path.touch()
-
-
 @pytest.fixture(params=["serial", *KINDS])
 def tap(request: pytest.FixtureRequest, ray: ModuleType, notes: Notes) -> Any:
     """Create an actor of each kind."""
