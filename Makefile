@@ -38,6 +38,15 @@ test: .venv/developed  ## run the whole suite
 chaos: .venv/developed  ## kill, stop and cut things for some minutes
 	CHURN_CYCLES=2000 $(BIN)/python -m pytest -q tests/chaos tests/integration/test_churn.py
 
+.venv-ray/installed: conformance/requirements.txt
+	$(PYTHON) -m venv .venv-ray
+	.venv-ray/bin/python -m pip install --quiet --requirement conformance/requirements.txt
+	@touch $@
+
+.PHONY: conformance
+conformance: .venv/developed .venv-ray/installed  ## run small programs on Ray and on callboard, and compare
+	$(BIN)/python -m conformance.run
+
 .PHONY: bench
 bench: .venv/developed  ## measure calls, creation, recovery and memory
 	$(BIN)/python bench/run.py
@@ -49,4 +58,4 @@ format: .venv/developed  ## format and fix what can be fixed
 
 .PHONY: clean
 clean:  ## remove the virtual environment and caches
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-ray .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
