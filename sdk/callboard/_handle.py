@@ -178,7 +178,7 @@ class ActorMethod(Generic[P, R_co]):
                 known = ", ".join(terms.groups) or "none"
                 raise ValueError(f"{self!r} has no concurrency group {group!r}; the actor's groups are: {known}")
             opts["group"] = group
-        if options.retry_exceptions:
+        if options.retry_exceptions is not None:
             opts |= retry_policy.wish(options.retry_exceptions)
         return terms.retries if retries is None else retries, returns, json.dumps(opts).encode() if opts else b""
 

@@ -194,7 +194,7 @@ class MethodOptions(_Options):
             them; None: ``"streaming"`` for generator methods, 1 for others.
         max_task_retries: Further attempts, -1 for any number; None: as the actor says.
         retry_exceptions: Whether what the method raises is retried too, within ``max_task_retries``: True, False, or
-            the types for which it is.
+            the types for which it is; None: as the method says, which is not unless it says so.
         concurrency_group: Group of the actor in which it runs; None: the default one.
         name: What the call is called where calls are shown.
         _generator_backpressure_num_objects: Items that a generator may be ahead of its reader; -1 for any number.
@@ -202,7 +202,7 @@ class MethodOptions(_Options):
 
     num_returns: int | Literal["streaming", "dynamic"] | None = None
     max_task_retries: int | None = None
-    retry_exceptions: bool | tuple[type[Exception], ...] = False
+    retry_exceptions: bool | tuple[type[Exception], ...] | None = None
     concurrency_group: str | None = None
     name: str | None = None
     _generator_backpressure_num_objects: int = -1
@@ -226,6 +226,6 @@ class MethodOptions(_Options):
 
     def retries(self, error: BaseException) -> bool:
         """Tell whether what the method raised is to be retried, as long as ``max_task_retries`` allows it."""
-        if isinstance(self.retry_exceptions, bool):
-            return self.retry_exceptions and isinstance(error, Exception)
-        return isinstance(error, self.retry_exceptions)
+        if isinstance(self.retry_exceptions, tuple):
+            return isinstance(error, self.retry_exceptions)
+        return bool(self.retry_exceptions) and isinstance(error, Exception)

@@ -16,8 +16,8 @@ _FIELD: Final = "retry_exceptions"
 
 
 def wish(wanted: bool | tuple[type[Exception], ...]) -> dict[str, object]:
-    """Return what the ``opts`` of a call say for whose exceptions ``.options()`` asked."""
-    return {_FIELD: True if wanted is True else base64.b64encode(_serde.pack(wanted).body).decode()}
+    """Return what the ``opts`` of a call say whose ``.options()`` said whether its exceptions are retried."""
+    return {_FIELD: wanted if isinstance(wanted, bool) else base64.b64encode(_serde.pack(wanted).body).decode()}
 
 
 def retries(call: Call, function: Any, error: BaseException) -> bool:
@@ -29,5 +29,6 @@ def retries(call: Call, function: Any, error: BaseException) -> bool:
     if told is None:
         options = MethodOptions.parse(getattr(function, MARK, {}))
     else:
-        options = MethodOptions(retry_exceptions=True if told is True else _serde.unpack(base64.b64decode(told)))
+        wanted = told if isinstance(told, bool) else _serde.unpack(base64.b64decode(told))
+        options = MethodOptions(retry_exceptions=wanted)
     return options.retries(error)

@@ -67,3 +67,6 @@ def test_r9_the_nearer_setting_wins(ray: ModuleType, flaky: Any) -> None:
     assert ray.get(flaky.plain.options(retry_exceptions=[LookupError]).remote("f", 3), timeout=10) == 3
     with pytest.raises(KeyError):
         ray.get(flaky.plain.remote("g", 2), timeout=10)
+    for method, name in ((flaky.marked, "h"), (flaky.picky, "i")):
+        with pytest.raises(KeyError):
+            ray.get(method.options(retry_exceptions=False).remote(name, 2), timeout=10)
