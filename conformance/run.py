@@ -67,7 +67,7 @@ class Memory:
 
     @staticmethod
     def _key(scenario: Scenario) -> str:
-        return sha256(scenario.path.read_bytes()).hexdigest()
+        return sha256(scenario.path.read_bytes() + (HERE / "support" / "stagehand.py").read_bytes()).hexdigest()
 
 
 def _run_all(stage: Stage, scenarios: Sequence[Scenario], jobs: int, seconds: float, bar: Bar) -> list[Run]:

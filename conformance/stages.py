@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import secrets
 import signal
 import subprocess
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 HERE: Final = Path(__file__).parent
 #: Room for actors, so that no scenario waits for another's.
 CPUS: Final = 64
-#: What Ray says of itself on the standard output of programs.
-_RAY_ITSELF: Final = re.compile(r"(\x1b\[\d+m)?\((raylet|gcs_server)\)")
 #: Characters of what a program wrote to standard error that are shown.
 _LAST_ERRORS: Final = 2_000
 
@@ -74,8 +71,7 @@ class Stage:
             process.wait()
             out.seek(0)
             errors.seek(0)
-            lines = [line for line in out.read().splitlines() if not _RAY_ITSELF.match(line)]
-            return Run(tuple(lines), code, errors.read()[-_LAST_ERRORS:])
+            return Run(tuple(out.read().splitlines()), code, errors.read()[-_LAST_ERRORS:])
 
     def _program(self, scenario: Scenario) -> Path:
         if self.copies is None:
@@ -97,6 +93,8 @@ def ray_stage(python: Path) -> Iterator[Stage]:
         environ = _environment() | {
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": secrets.token_hex(16),
+            "PYTHONPATH": os.pathsep.join([_SUPPORT, str(HERE / "quiet")]),
+            "RAY_DEDUP_LOGS": "0",
             "RAY_LOG_TO_DRIVER": "0",
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_TMPDIR": folder,
