@@ -180,6 +180,12 @@ class Definition:
     """A class of this process, ready to be published: pickled once, published once per client."""
 
     def __init__(self, cls: type) -> None:
+        lacking = sorted(getattr(cls, "__abstractmethods__", ()))
+        if lacking:
+            raise TypeError(
+                f"an actor of the abstract class {cls.__qualname__} cannot be created: it lacks the "
+                f"method{'s' * (len(lacking) > 1)} {', '.join(map(repr, lacking))}"
+            )
         self.cls = cls
         try:
             self.parcel: Parcel = _serde.pack(cls)

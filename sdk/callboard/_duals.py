@@ -7,6 +7,7 @@ constructor.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import copyreg
 import types
@@ -24,6 +25,8 @@ E = TypeVar("E", bound=BaseException)
 
 #: Where an instance of a joined class keeps the plain error; a name that no user's exception has.
 _TASK: Final = "_callboard_task"
+#: What Python itself acts on: an error of a call that were one, too, would end its caller.
+_STEERING: Final = (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError, BaseExceptionGroup)
 _HEAP_TYPE: Final = 1 << 9
 _HOOKS: Final = ("__reduce__", "__reduce_ex__", "__getstate__", "__setstate__")
 
@@ -82,7 +85,8 @@ def instance(plain: type[RayTaskError], task: RayTaskError, cause: BaseException
         cause: Its cause.
     """
     cause_cls = type(cause)
-    if not isinstance(cause, Exception) or isinstance(task, cause_cls):
+    steers = not isinstance(cause, Exception) and isinstance(cause, _STEERING)
+    if steers or isinstance(task, cause_cls):
         return None
     # Metaclasses and `__init_subclass__` are the user's and may refuse with anything.
     with contextlib.suppress(Exception):

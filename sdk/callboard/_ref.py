@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from callboard import _serde
 from callboard._generics import T_co
+from callboard.exceptions import RayTaskError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -59,7 +60,8 @@ class ObjectRef(Generic[T_co]):
             return value
         if not isinstance(value, tuple | list) or len(value) != self._result.returns:
             count = len(value) if isinstance(value, tuple | list) else 1
-            raise ValueError(f"Task returned {count} objects, but num_returns={self._result.returns}.")
+            wrong = ValueError(f"Task returned {count} objects, but num_returns={self._result.returns}.")
+            raise RayTaskError("", str(wrong), wrong).as_instanceof_cause()
         return value[self._index]
 
     def __eq__(self, other: object) -> bool:

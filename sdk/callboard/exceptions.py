@@ -160,8 +160,8 @@ class ActorUnavailableError(RayActorError):
 class RayTaskError(RayError):
     """Raised when a method, or a remote function, raised; also an instance of what it raised, where that is possible.
 
-    It is a plain `RayTaskError` when the cause could not be pickled, is no `Exception` (`KeyboardInterrupt`), or is of
-    a class that cannot be derived from.
+    It is a plain `RayTaskError` when the cause could not be pickled, is one that Python itself acts on
+    (`KeyboardInterrupt`, `SystemExit`), or is of a class that cannot be derived from.
 
     Attributes:
         function_name: What ran, as ``Class.method``.

@@ -1,6 +1,8 @@
 """A1 and A2: joining and leaving, actor classes and their methods."""
 
 import os
+import subprocess
+import sys
 import threading
 import types
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ from tests.support.holding import BOUND
 from tests.support.looking import gone, wait_for_end
 from tests.support.mortals import Mortal, Notes
 from tests.support.stage import Stage
-from tests.support.surface import Base, Derived, Plain
+from tests.support.surface import Base, Derived, Plain, Unfinished
 from tests.support.waiting import wait_until
 
 import callboard
@@ -261,8 +263,18 @@ def test_a2_wrong_arguments_are_errors_of_remote(ray: ModuleType, derived: Any) 
         ray.remote(Derived).remote()
     with pytest.raises(TypeError, match="too many positional arguments"):
         ray.remote(Plain).remote(1)
+    with pytest.raises(TypeError, match=r"Unfinished.*method 'finish'"):
+        ray.remote(Unfinished).remote()
     with pytest.raises(TypeError, match="positional"):
         derived.__ray_ready__.remote(1)
+
+
+def test_a8_the_modules_of_ray_are_there_after_one_import(ray: ModuleType) -> None:
+    """`ray.util`, `ray.actor` and `ray.exceptions` need no import of their own."""
+    code = "import callboard as ray; print(ray.util.list_named_actors.__name__, ray.actor.exit_actor.__name__)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["list_named_actors", "exit_actor"]
+    assert ray.util.list_named_actors() == []
 
 
 def test_a2_what_is_no_method_is_missing(derived: Any) -> None:

@@ -248,8 +248,9 @@ def test_a6_several_results(ray: ModuleType, notes: Notes) -> None:
     actor = ray.remote(Tap).remote(str(notes.path))
     assert ray.get(actor.several.options(num_returns=3).remote(3), timeout=BOUND) == [0, 1, 2]
     for ref in actor.several.options(num_returns=2).remote(3):
-        with pytest.raises(ValueError, match="num_returns=2"):
+        with pytest.raises(ValueError, match="num_returns=2") as caught:
             ray.get(ref, timeout=BOUND)
+        assert isinstance(caught.value, ray.exceptions.RayTaskError)
     assert actor.several.options(num_returns=0).remote(1) is None
 
 

@@ -1,5 +1,6 @@
 """Classes with all that a class may have, for tests of the API. Imported by workers: nothing heavy here."""
 
+import abc
 import threading
 from typing import Any
 
@@ -48,6 +49,14 @@ class Base:
     def length(self) -> int:
         """Be no method."""
         return len(self.given)
+
+
+class Unfinished(abc.ABC):
+    """Lack a method."""
+
+    @abc.abstractmethod
+    def finish(self) -> None:
+        """Be implemented."""
 
 
 class Derived(Base):

@@ -119,8 +119,15 @@ class FinalError(Exception):
 class Quitting(BaseException):
     """No Exception."""
 
+    code = 5
 
-JOINABLE: dict[str, Callable[[], Exception]] = {
+
+class Stopping(KeyboardInterrupt):
+    """No Exception, and one that Python itself knows."""
+
+
+JOINABLE: dict[str, Callable[[], BaseException]] = {
+    "no Exception": lambda: Quitting("enough"),
     "a constructor that demands more": lambda: DemandingError(5, "home", urgent=True),
     "slots": lambda: SlottedError(5),
     "a text of its own that raises": lambda: OwnTextError("boom"),
@@ -148,7 +155,7 @@ UNJOINABLE: dict[str, BaseException] = {
     "GeneratorExit": GeneratorExit(),
     "CancelledError": asyncio.CancelledError(),
     "BaseExceptionGroup": BaseExceptionGroup("several", [KeyboardInterrupt()]),
-    "a BaseException": Quitting(),
+    "a kind of KeyboardInterrupt": Stopping(),
     "a class that cannot be derived from": FinalError("boom"),
     "Exception itself": Exception("boom"),
     "RayError itself": RayError("boom"),
