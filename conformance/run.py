@@ -37,7 +37,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="*", metavar="GLOB", help="scenarios to run, such as 'kill/*'")
     parser.add_argument("--jobs", type=int, default=2, help="programs that run on callboard at once; on Ray it is one")
-    parser.add_argument("--timeout", type=float, default=60, metavar="SECONDS", help="what one program may take")
+    parser.add_argument("--timeout", type=float, default=120, metavar="SECONDS", help="what one program may take")
     parser.add_argument("--reuse", action="store_true", help="run on Ray only what has changed since the last time")
     return parser.parse_args()
 

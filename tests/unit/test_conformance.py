@@ -1,6 +1,7 @@
 """The comparison with Ray: what scenarios say of themselves, how they are translated, and what their runs mean."""
 
 import io
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,8 @@ def test_every_scenario_says_what_it_is_about(path: Path) -> None:
 
 
 def test_scenarios_have_different_names() -> None:
-    """Each is one row of the report."""
+    """Each is one row of the report, and none hides a module of Python from what the program imports."""
+    assert {path.stem for path in PATHS} & sys.stdlib_module_names == set()
     assert len({ids(path) for path in PATHS}) == len(PATHS)
 
 

@@ -1,7 +1,6 @@
 """Bytes of a pickled handle give a handle as long as the actor lives, and do not keep it alive.
 
 Numbers: H7, H8
-Better: H7 in Ray an actor whose handle was once pickled by hand never ends by itself.
 """
 
 import os

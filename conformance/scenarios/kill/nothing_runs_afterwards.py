@@ -1,4 +1,4 @@
-"""A call that is made after kill has returned does not run, in 30 attempts.
+"""A call that is made after kill has returned does not run, in 20 attempts.
 
 Numbers: K2
 Better: K2 in Ray kill is a message among others, and some calls that are made after it still run.
@@ -24,7 +24,7 @@ class Worker:
 ray.init()
 notes = Notes()
 found = set()
-for _ in range(30):
+for _ in range(20):
     worker = Worker.remote(notes)
     ray.get(worker.ready.remote())
     ray.kill(worker)
