@@ -12,6 +12,7 @@ from callboard import _handle, _names, _session
 from callboard._arguments import pack_creation
 from callboard._definition import Definition
 from callboard._generics import T_co
+from callboard._ref import ObjectRef
 from callboard._terms import terms_of
 from callboard.exceptions import ActorClassInheritanceException
 from callboard_broker import ids
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from callboard._client import Client
     from callboard._keywords import ActorKeywords
     from callboard._options import ActorOptions
-    from callboard._ref import ObjectRef
     from callboard._serde import Parcel
     from callboard._typed import ActorHandle
 
@@ -122,7 +122,8 @@ def _create(
             return _names.same_class(existing, definition.info, options)
     parcel = pack_creation(args, kwargs)
     definition.publish(client)
-    record = _record(client, definition, options)
+    pending = [ref for ref in (*args, *kwargs.values()) if isinstance(ref, ObjectRef) and not ref._result.done]  # noqa: SLF001
+    record = _record(client, definition, options, ready=not pending)
     create = actors.create(client.keys, client.id, record, _creation(client, record, options, (definition, parcel)))
     targets = _targets(definition, parcel)
     token, recipient = f"i:{record.actor_id}", record.actor_id
@@ -135,9 +136,25 @@ def _create(
 
         client.outbound.post(create, acknowledged)
     handle = _handle.ActorHandle(hold, definition.info, terms_of(record, definition.info))
-    if options.name is None:
-        return handle
-    return _names.claim(client, record, handle, options)
+
+    def place(predecessor: str) -> None:
+        command = actors.place(client.keys, client.id, record.actor_id, predecessor)
+        _when_there(client, pending, lambda: client.outbound.post(command, lambda _: None))
+
+    if options.name is not None:
+        return _names.claim(client, record, handle, options, place)
+    if pending:
+        place("")
+    return handle
+
+
+def _when_there(client: Client, refs: list[ObjectRef[Any]], then: Callable[[], None]) -> None:
+    """Do something once all references have a value or an error."""
+    if not refs:
+        then()
+        return
+    first, *others = refs
+    client.expect(first, lambda: _when_there(client, others, then))
 
 
 def _check_groups(definition: Definition, options: ActorOptions) -> None:
@@ -151,13 +168,13 @@ def _check_groups(definition: Definition, options: ActorOptions) -> None:
             )
 
 
-def _record(client: Client, definition: Definition, options: ActorOptions) -> ActorRecord:
+def _record(client: Client, definition: Definition, options: ActorOptions, *, ready: bool) -> ActorRecord:
     detached = options.lifetime == "detached"
     environment = _environment(client.runtime_env, options.runtime_env)
     return ActorRecord(
         actor_id=ids.new_actor_id(),
         class_name=definition.info.name,
-        state=State.PENDING_CREATION if options.name is None else State.DEPENDENCIES_UNREADY,
+        state=State.PENDING_CREATION if ready and options.name is None else State.DEPENDENCIES_UNREADY,
         name=options.name or "",
         namespace=options.namespace or client.identity.namespace,
         owner=client.id,

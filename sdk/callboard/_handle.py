@@ -25,6 +25,16 @@ P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
 
 
+class ActorId(str):
+    """The id of an actor: 32 hexadecimal characters; a string that has the ``hex()`` of Ray's ids."""
+
+    __slots__ = ()
+
+    def hex(self) -> str:
+        """Return the plain string."""
+        return str(self)
+
+
 class ActorHandle(Generic[T_co]):
     """Stands for an actor: ``handle.method.remote(...)`` calls it.
 
@@ -44,8 +54,8 @@ class ActorHandle(Generic[T_co]):
         object.__setattr__(self, "_terms", terms)
 
     @property
-    def _actor_id(self) -> str:
-        return self._hold.actor
+    def _actor_id(self) -> ActorId:
+        return ActorId(self._hold.actor)
 
     def __getattr__(self, name: str) -> ActorMethod[..., Any]:
         method = self._info.method(name)

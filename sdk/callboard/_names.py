@@ -12,6 +12,8 @@ from callboard_broker.records import ActorRecord, State
 from callboard_broker.wire import mapping, maybe_text, text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from callboard._client import Client
     from callboard._definition import ClassInfo
     from callboard._options import ActorOptions
@@ -29,8 +31,21 @@ def find(client: Client, namespace: str, name: str) -> ActorHandle | None:
     return ActorHandle(client.holdings.hold(actor), info, terms_of(record, info))
 
 
-def claim(client: Client, record: ActorRecord, handle: ActorHandle, options: ActorOptions) -> ActorHandle:
+def claim(
+    client: Client,
+    record: ActorRecord,
+    handle: ActorHandle,
+    options: ActorOptions,
+    place: Callable[[str], None],
+) -> ActorHandle:
     """Give a new actor its name and let it start; or return the one that has the name, if that is wanted.
+
+    Args:
+        client: Who creates it.
+        record: The new actor.
+        handle: A handle to it.
+        options: What it was created with.
+        place: Lets it start; told whose process must be gone before, as it bore the name.
 
     Raises:
         ActorAlreadyExistsError: Another actor bears the name.
@@ -41,7 +56,7 @@ def claim(client: Client, record: ActorRecord, handle: ActorHandle, options: Act
         command = actors.claim_name(client.keys, record.namespace, record.name, record.actor_id, stale)
         bearer = text(client.ask(*command))
         if bearer == record.actor_id:
-            client.ask(*actors.place(client.keys, client.id, record.actor_id, predecessor))
+            place(predecessor)
             return handle
         found = _read(client, bearer)
         if found is not None and not _stale(found):
