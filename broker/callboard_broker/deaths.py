@@ -44,6 +44,7 @@ STATUS_ERROR: Final = b"error"
 STATUS_DIED: Final = b"died"
 STATUS_UNAVAILABLE: Final = b"unavailable"
 STATUS_CANCELLED: Final = b"cancelled"
+STATUS_CRASHED: Final = b"crashed"
 
 SENTENCES: Final = {
     Reason.RAY_KILL: "The actor is dead because it was killed by `callboard.kill`.",

@@ -40,7 +40,7 @@ class Signer:
 
     Args:
         key: The cluster key.
-        kind: ``call``, ``outcome``, ``creation``, ``class``, ``object``, ``command`` or ``output``.
+        kind: ``call``, ``outcome``, ``creation``, ``class``, ``object``, ``task``, ``command`` or ``output``.
         prefix: Of the callboard.
         target: Whom it is meant for: an actor, a client, a class.
     """

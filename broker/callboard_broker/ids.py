@@ -28,3 +28,8 @@ def new_token() -> str:
 def worker_client_id(actor: str, token: str) -> str:
     """Return the client id of the worker that is an actor's incarnation."""
     return f"{actor}.{token}"
+
+
+def task_id(call: str) -> str:
+    """Return the id of a task from that of the call: the same in the letters that RQ allows for jobs."""
+    return call.replace("/", "-").replace(".", "_")

@@ -19,8 +19,11 @@ same code serves a single server and a cluster. A single server (or Sentinel) ha
     cb:{0}:client:<client>:inbox            STREAM  outcomes for that client; exists while the client lives
     cb:{0}:client:<client>:holds            SET     what it owns, holds, lent and carries
     cb:{0}:name:<namespace>:<name>          STRING  actor id
-    cb:{0}:class:<sha>                      HASH    a class definition, content-addressed
-    cb:{0}:class:<sha>:users                SET     the clients and actors that need it
+    cb:{0}:client:<client>:control          STREAM  for one that runs tasks: what callers have to say about them
+    cb:{0}:class:<sha>                      HASH    the definition of a class or a function, content-addressed
+    cb:{0}:class:<sha>:users                SET     the clients, actors and tasks that need it
+    cb:{0}:task:<task>                      HASH    an outstanding task: signed, and which worker runs it
+    cb:{0}:pools                            HASH    queues of tasks, and the resources that each task of theirs takes
     cb:{0}:actors                           SET     actors that are not DEAD
     cb:{0}:dead                             ZSET    actors that are, by time of death; bounded
     cb:{0}:clients                          SET     clients that are registered
@@ -32,6 +35,17 @@ same code serves a single server and a cluster. A single server (or Sentinel) ha
     cb:{meta}:nodes                         SET     nodes
     cb:{meta}:node:<node>                   HASH    a node: host, pid, room, heartbeat counter
     cb:{meta}:node:<node>:commands          STREAM  what a node is asked to do
+
+Tasks are jobs of RQ. These keys have RQ's names and forms, and no bucket, as RQ knows none:
+
+    rq:job:<task>                           HASH    what RQ's tools show of a task; goes by itself when that has ended
+    rq:queue:<queue>                        LIST    tasks that wait
+    rq:queue:<queue>:intermediate           LIST    tasks on their way to a worker
+    rq:wip:<queue>                          ZSET    tasks that run
+    rq:finished:<queue>, rq:failed:<queue>  ZSET    the latest that ended; bounded, and going by themselves
+    rq:queues                               SET     queues
+    rq:workers, rq:workers:<queue>          SET     workers
+    rq:worker:<client>                      HASH    a worker
 """
 
 from __future__ import annotations
@@ -40,6 +54,8 @@ from dataclasses import dataclass
 
 #: The only bucket of a single server.
 _BUCKET = "0"
+#: First part of RQ's keys. Workers have no RQ_KEY_PREFIX in their environment that would say otherwise.
+_RQ = "rq"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,17 +138,68 @@ class Keyspace:
         """SET: what a client owns, holds, lent and carries."""
         return self._in_bucket("client", client, "holds")
 
+    def client_control(self, client: str) -> bytes:
+        """STREAM: what callers have to say about the task that a client runs."""
+        return self._in_bucket("client", client, "control")
+
     def name(self, namespace: str, name: str) -> bytes:
         """STRING: the actor that bears a name."""
         return self._in_bucket("name", namespace, name)
 
     def definition(self, sha: str) -> bytes:
-        """HASH: a class definition."""
+        """HASH: the definition of a class or a function."""
         return self._in_bucket("class", sha)
 
     def definition_users(self, sha: str) -> bytes:
-        """SET: who needs a class definition."""
+        """SET: who needs a definition."""
         return self._in_bucket("class", sha, "users")
+
+    def task(self, task: str) -> bytes:
+        """HASH: an outstanding task."""
+        return self._in_bucket("task", task)
+
+    @property
+    def pools(self) -> bytes:
+        """HASH: queues of tasks."""
+        return self._in_bucket("pools")
+
+    def rq_job(self, task: str) -> bytes:
+        """HASH of RQ: a job."""
+        return f"{_RQ}:job:{task}".encode()
+
+    def rq_queue(self, queue: str) -> bytes:
+        """LIST of RQ: jobs that wait."""
+        return f"{_RQ}:queue:{queue}".encode()
+
+    def rq_intermediate(self, queue: str) -> bytes:
+        """LIST of RQ: jobs on their way to a worker."""
+        return f"{_RQ}:queue:{queue}:intermediate".encode()
+
+    def rq_running(self, queue: str) -> bytes:
+        """ZSET of RQ: jobs that run."""
+        return f"{_RQ}:wip:{queue}".encode()
+
+    def rq_ended(self, queue: str, status: str) -> bytes:
+        """ZSET of RQ: jobs that are ``finished`` or ``failed``."""
+        return f"{_RQ}:{status}:{queue}".encode()
+
+    @property
+    def rq_queues(self) -> bytes:
+        """SET of RQ: keys of queues."""
+        return f"{_RQ}:queues".encode()
+
+    @property
+    def rq_workers(self) -> bytes:
+        """SET of RQ: keys of workers."""
+        return f"{_RQ}:workers".encode()
+
+    def rq_workers_of(self, queue: str) -> bytes:
+        """SET of RQ: keys of workers of a queue."""
+        return f"{_RQ}:workers:{queue}".encode()
+
+    def rq_worker(self, client: str) -> bytes:
+        """HASH of RQ: a worker."""
+        return f"{_RQ}:worker:{client}".encode()
 
     @property
     def actors(self) -> bytes:
@@ -185,3 +252,24 @@ class Keyspace:
     def commands(self, node: str) -> bytes:
         """STREAM: what a node is asked to do."""
         return self._meta("node", node, "commands")
+
+
+def queue_name(prefix: str, job: str, worker_class: str) -> str:
+    """Return the name of a queue of tasks.
+
+    Args:
+        prefix: Of the callboard.
+        job: The driver's job that they belong to.
+        worker_class: What their workers have in common; empty for usual ones.
+    """
+    return "-".join([_queues_of(prefix), job, *([worker_class] if worker_class else [])])
+
+
+def own_queue(prefix: str, key: str) -> str:
+    """Return the name of a queue from RQ's key of it; nothing when it is not one of callboard's under a prefix."""
+    start = f"{_RQ}:queue:"
+    return key.removeprefix(start) if key.startswith(f"{start}{_queues_of(prefix)}-") else ""
+
+
+def _queues_of(prefix: str) -> str:
+    return "callboard" if prefix == "cb" else f"callboard-{prefix}"

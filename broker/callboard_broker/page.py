@@ -7,7 +7,8 @@ are little endian; times are CLOCK_MONOTONIC in nanoseconds, comparable between 
     0       8     magic and version: "cb-page1"
     8       1     phase (Phase)
     9       1     turn: bit 0 = a call runs, bit 1 = which call record counts, bits 2 to 7 count on
-    10      2     unused
+    10      1     pausing: 1 = the running task waits for others
+    11      1     unused
     12      4     number of slots
     16      8     beat counter
     24      8     ending since: when the graceful end began, 0 = it has not
@@ -44,7 +45,8 @@ Entry = tuple[int, int]
 
 PAGE_SIZE = 4096
 _MAGIC = b"cb-page1"
-_PHASE, _TURN, _SLOT_COUNT, _BEAT, _ENDING, _CONNECTION, _NOTE, _CALLS, _SLOTS = 8, 9, 12, 16, 24, 32, 64, 320, 512
+_PHASE, _TURN, _PAUSING, _SLOT_COUNT, _BEAT, _ENDING, _CONNECTION = 8, 9, 10, 12, 16, 24, 32
+_NOTE, _CALLS, _SLOTS = 64, 320, 512
 _NOTE_LENGTH = 255
 _FREE, _STARTED = 0, 1
 _NUMBER = struct.Struct("<Q")
@@ -203,6 +205,10 @@ class StatusPage:
             _NUMBER.pack_into(self._map, _ENDING, time.monotonic_ns())
         self._map[_PHASE] = phase
 
+    def pause(self, *, pausing: bool) -> None:
+        """Note whether the running task only waits for others, so that its room may be used meanwhile."""
+        self._map[_PAUSING] = pausing
+
     def connected(self, connection_id: int) -> None:
         """Note the id that the broker gave to the worker's connection."""
         _NUMBER.pack_into(self._map, _CONNECTION, connection_id)
@@ -231,6 +237,11 @@ class StatusPage:
         """When the running call of a serial actor began, in monotonic nanoseconds; 0 = none runs."""
         call = self._call() if self._map[_TURN] & 1 else None
         return call.since if call else 0
+
+    @property
+    def pausing(self) -> bool:
+        """Whether the running task only waits for others."""
+        return bool(self._map[_PAUSING])
 
     @property
     def method(self) -> str:

@@ -150,7 +150,7 @@ class ClientRecord(_Stored):
         beat: Heartbeat counter.
         leaving: ``normal`` when the client said goodbye itself.
         gone: How it ended, in words; set once it has been declared dead.
-        actor: For a worker: the actor that it is.
+        actor: For a worker: the actor that it is; empty for one that runs tasks.
     """
 
     id: str = ""
@@ -166,6 +166,23 @@ class ClientRecord(_Stored):
     beat: int = 0
     leaving: str = ""
     gone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecord(_Stored):
+    """What is known of an outstanding task beside what its signature covers.
+
+    Attributes:
+        worker: Client that runs it; empty while it waits.
+        node: Where that client runs.
+        attempts: Workers that died while they ran it.
+        carried: Tokens of handles and references that it carries.
+    """
+
+    worker: str = ""
+    node: str = ""
+    attempts: int = 0
+    carried: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 _SYSTEM_CONFIG: Final = {
     "actor_graceful_shutdown_timeout_ms": "graceful_timeout",
     "heartbeat_timeout_ms": "heartbeat_timeout",
+    "idle_worker_killing_time_threshold_ms": "idle_timeout",
 }
 _ENVIRONMENT: Final = {
     "CALLBOARD_GRACEFUL_TIMEOUT": "graceful_timeout",
     "CALLBOARD_HEARTBEAT_TIMEOUT": "heartbeat_timeout",
+    "CALLBOARD_IDLE_TIMEOUT": "idle_timeout",
 }
 
 
@@ -29,16 +31,18 @@ class Timing:
         cut of
             5 s with a margin.
         graceful_timeout: How long an actor may take over its end before it is killed.
+        idle_timeout: How long a worker for remote functions waits for the next before it ends.
         explicit: Which of them were set on purpose.
     """
 
     heartbeat_timeout: float = 15.0
     graceful_timeout: float = 30.0
+    idle_timeout: float = 10.0
     explicit: frozenset[str] = frozenset()
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
-        """Read ``CALLBOARD_GRACEFUL_TIMEOUT`` and ``CALLBOARD_HEARTBEAT_TIMEOUT``, in seconds.
+        """Read ``CALLBOARD_GRACEFUL_TIMEOUT``, ``CALLBOARD_HEARTBEAT_TIMEOUT``, ``CALLBOARD_IDLE_TIMEOUT``, in seconds.
 
         Raises:
             ValueError: One of them is not a positive number.

@@ -101,6 +101,16 @@ def cancelled(call: str) -> bytes:
     return json.dumps({"call": call}).encode()
 
 
+def crashed(task: str, why: str) -> bytes:
+    """Return the body of the outcome of a task whose workers died, for the status ``STATUS_CRASHED``.
+
+    Args:
+        task: Name of the function.
+        why: How the last one ended, in words and without a full stop.
+    """
+    return json.dumps({"task": task, "why": why}).encode()
+
+
 def read_unavailable(body: bytes) -> tuple[str, str]:
     """Return the actor's id and the reason that `unavailable` wrote.
 
@@ -117,6 +127,15 @@ def read_cancelled(body: bytes) -> str:
         ValueError: It is something else.
     """
     return _text(body, "call")
+
+
+def read_crashed(body: bytes) -> tuple[str, str]:
+    """Return the function's name and the reason that `crashed` wrote.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    return _text(body, "task"), _text(body, "why")
 
 
 def _read(body: bytes) -> dict[str, object]:

@@ -8,6 +8,7 @@ from callboard._context import get_runtime_context
 from callboard._method import method
 from callboard._ref import ObjectRef
 from callboard._remote import remote
+from callboard._remote_function import RemoteFunction
 from callboard._stream import ObjectRefGenerator
 from callboard._typed import ActorHandle
 
@@ -18,6 +19,7 @@ __all__ = [
     "ActorHandle",
     "ObjectRef",
     "ObjectRefGenerator",
+    "RemoteFunction",
     "__version__",
     "actor",
     "cancel",

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import functools
 import json
-import os
-import sys
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
-from callboard import _handle, _names, _session
+from callboard import _environment, _handle, _names, _session
 from callboard._arguments import pack_creation
-from callboard._definition import Definition
+from callboard._definition import Definition, describe, pack_class
 from callboard._generics import T_co
 from callboard._ref import ObjectRef
 from callboard._terms import terms_of
@@ -21,7 +19,7 @@ from callboard_broker.operations import actors
 from callboard_broker.records import ActorRecord, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from typing import Unpack
 
     from callboard._client import Client
@@ -52,7 +50,9 @@ class ActorClass(Generic[T_co]):
         self._cls = cls
         self._options = options
         # Made when it is first needed: by then the module is complete.
-        self.definition = definition or functools.cache(lambda: Definition(cls))
+        self.definition = definition or functools.cache(
+            lambda: Definition(cls.__name__, pack_class(cls), describe(cls))
+        )
         self.__doc__ = cls.__doc__
         self.__name__ = cls.__name__
         self.__qualname__ = cls.__qualname__
@@ -122,6 +122,7 @@ def _create(
             return _names.same_class(existing, definition.info, options)
     parcel = pack_creation(args, kwargs)
     definition.publish(client)
+    client.published.setdefault(definition.sha, definition.info)
     pending = [ref for ref in (*args, *kwargs.values()) if isinstance(ref, ObjectRef) and not ref._result.done]  # noqa: SLF001
     record = _record(client, definition, options, ready=not pending)
     create = actors.create(client.keys, client.id, record, _creation(client, record, options, (definition, parcel)))
@@ -170,7 +171,7 @@ def _check_groups(definition: Definition, options: ActorOptions) -> None:
 
 def _record(client: Client, definition: Definition, options: ActorOptions, *, ready: bool) -> ActorRecord:
     detached = options.lifetime == "detached"
-    environment = _environment(client.runtime_env, options.runtime_env)
+    environment = _environment.merged(client.runtime_env, options.runtime_env)
     return ActorRecord(
         actor_id=ids.new_actor_id(),
         class_name=definition.info.name,
@@ -194,13 +195,6 @@ def _record(client: Client, definition: Definition, options: ActorOptions, *, re
     )
 
 
-def _environment(inherited: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    merged = {**inherited, **own}
-    if "env_vars" in merged:
-        merged["env_vars"] = {**inherited.get("env_vars", {}), **own.get("env_vars", {})}
-    return merged
-
-
 def _targets(definition: Definition, parcel: Parcel) -> list[str]:
     return list(dict.fromkeys(definition.parcel.targets + parcel.targets))
 
@@ -212,15 +206,10 @@ def _creation(
     told = {
         "class_name": record.class_name,
         "name": record.name,
-        # Where it looks up names: as its creator does, wherever its own name is.
-        "namespace": client.identity.namespace,
-        "job_id": record.job_id,
         "max_concurrency": record.max_concurrency,
         "concurrency_groups": options.concurrency_groups,
-        "runtime_env": json.loads(record.runtime_env or "{}"),
-        "path": [os.path.abspath(entry) for entry in sys.path],  # noqa: PTH100 - '' is the working directory
-        "host": client.identity.host,
         "detached": record.detached,
+        **_environment.describe(client, json.loads(record.runtime_env or "{}")),
     }
     values = [
         record.definition.encode(),

@@ -92,7 +92,8 @@ def init(
             these say otherwise.
         ignore_reinit_error: Do nothing if this process has joined one already.
         log_to_driver: Show what this program's actors write in its terminal.
-        _system_config: ``actor_graceful_shutdown_timeout_ms`` and ``heartbeat_timeout_ms``.
+        _system_config: ``actor_graceful_shutdown_timeout_ms``, ``heartbeat_timeout_ms`` and
+            ``idle_worker_killing_time_threshold_ms``.
         **ignored: Other arguments of Ray's ``init``, accepted and ignored.
 
     Raises:
@@ -268,9 +269,12 @@ def _wait_for(refs: Sequence[ObjectRef[Any]], number: int, timeout: float | None
         arrived += before - len(missing)
         return arrived >= needed
 
-    if deadline is None and why is get:
-        client.deadlocks.wait(enough, missing)
-    elif not client.inbox.wait(enough, deadline) and why is get:
+    with client.pausing():
+        if deadline is None and why is get:
+            client.deadlocks.wait(enough, missing)
+            return
+        there = client.inbox.wait(enough, deadline)
+    if not there and why is get:
         open_refs = sum(not ref._result.done for ref in refs)  # noqa: SLF001
         raise GetTimeoutError(f"Get timed out: {open_refs} of {len(refs)} objects not ready after {timeout} s.")
 

@@ -12,7 +12,7 @@ from callboard_broker.deaths import STATUS_OK
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from callboard._route import Outgoing
+    from callboard._result import Result
     from callboard._serde import Parcel
 
 
@@ -58,28 +58,28 @@ def pack_creation(args: Sequence[Any], kwargs: dict[str, Any]) -> Parcel:
     return _pack(args, kwargs)
 
 
-def attach(out: Outgoing) -> tuple[bytes, list[str]] | None:
+def attach(parcel: Parcel, dependencies: Sequence[ObjectRef[Any]], result: Result) -> tuple[bytes, list[str]] | None:
     """Return the body of a call whose references have their values, and all that it carries.
 
-    When one of them is an error, the call gets that error, is not sent, and the answer is None.
+    When one of them is an error, the call's result is that error, it is not to be sent, and the answer is None.
     """
-    targets = out.parcel.targets
+    targets = parcel.targets
+    if not dependencies:
+        return parcel.body, targets
     values: list[bytes] = []
-    for ref in out.dependencies:
-        result = ref._result  # noqa: SLF001
-        if result.status != STATUS_OK:
-            assert result.status is not None
-            out.result.resolve(result.status, result.body)
+    for ref in dependencies:
+        found = ref._result  # noqa: SLF001
+        if found.status != STATUS_OK:
+            assert found.status is not None
+            result.resolve(found.status, found.body)
             return None
-        body = result.body
+        body, carried = found.body, getattr(found.keep, "targets", [])
         if ref._index is not None:  # noqa: SLF001
-            parcel = _serde.pack(ref._value())  # noqa: SLF001
-            body, found = parcel.body, parcel.targets
-        else:
-            found = getattr(result.keep, "targets", [])
+            own = _serde.pack(ref._value())  # noqa: SLF001
+            body, carried = own.body, own.targets
         values.append(body)
-        targets += [target for target in found if target not in targets]
-    return _serde.pack(Attached(out.parcel.body, tuple(values))).body, targets
+        targets += [target for target in carried if target not in targets]
+    return _serde.pack(Attached(parcel.body, tuple(values))).body, targets
 
 
 def unpack_call(body: bytes) -> tuple[tuple[Any, ...], dict[str, Any]]:

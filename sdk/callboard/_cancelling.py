@@ -6,6 +6,7 @@ from typing import Any
 
 from callboard._client import PATIENCE
 from callboard._ref import ObjectRef
+from callboard._result import Queued
 from callboard._stream import ObjectRefGenerator
 
 
@@ -13,27 +14,29 @@ def cancel(ref: ObjectRef[Any] | ObjectRefGenerator[Any], *, force: bool = False
     """Cancel a call; when this returns, its reference has an outcome: an earlier one, or `TaskCancelledError`.
 
     A call that waits never runs, and those behind it go on. A coroutine that runs gets `asyncio.CancelledError`; a
-    plain method that runs is not interrupted, and what it returns is thrown away. A call that has its outcome keeps it.
+    plain method that runs is not interrupted, and what it returns is thrown away. A remote function that runs is
+    interrupted by `KeyboardInterrupt`. A call that has its outcome keeps it.
 
     Args:
         ref: What the call returned, in the process that made the call. A generator ends with a reference that has the
             error, after the items that had come.
-        force: Not for actors; see the errors.
+        force: Kill the worker of a remote function that runs. Not for actors; see the errors.
         recursive: Accepted for Ray's sake: calls made by the call are not cancelled.
 
     Raises:
         TypeError: What was given is no reference.
-        ValueError: ``force=True``; or the reference is that of a put, or of a call that another process made.
+        ValueError: ``force=True`` for a call of an actor; or the reference is that of a put, or of a call that
+            another process made.
     """
     del recursive
     if not isinstance(ref, ObjectRef | ObjectRefGenerator):
         raise TypeError(f"cancel() takes a reference, not {ref!r}")
-    if force:
-        raise ValueError("force=True is not supported for actor tasks: callboard.kill(handle) ends the whole actor.")
     client, result = ref._client, ref._result  # noqa: SLF001
+    if force and not isinstance(result.sent, Queued):
+        raise ValueError("force=True is not supported for actor tasks: callboard.kill(handle) ends the whole actor.")
     client.require_open(ref)
     if result.done:
         return
-    if not client.cancel(ref._id.encode(), result):  # noqa: SLF001
+    if not client.cancel(ref._id.encode(), result, force=force):  # noqa: SLF001
         raise ValueError(f"{ref!r} is not of a call that this process made: cancel it where it was called")
     client.wait(lambda: result.done, PATIENCE)

@@ -17,13 +17,14 @@ from callboard._inbox import Inbox
 from callboard._objects import OBJECT, Objects
 from callboard._outbound import Outbound
 from callboard._reader import BackgroundReader
-from callboard._result import STATUS_LOCAL, Result, Sent
+from callboard._result import STATUS_LOCAL, Queued, Result, Sent
 from callboard._route import Outgoing, Route
 from callboard._stream import StreamResult
+from callboard._tasks import Tasks
 from callboard._verdict import Verdicts
-from callboard.exceptions import PendingCallsLimitExceeded, RaySystemError
+from callboard.exceptions import RaySystemError
 from callboard_broker import verdicts
-from callboard_broker.deaths import SEALED_TERMINATE, STATUS_CANCELLED, STATUS_OK
+from callboard_broker.deaths import SEALED_TERMINATE, STATUS_CANCELLED
 from callboard_broker.envelope import Outcome, call_fields, sign_outcome
 from callboard_broker.errors import BrokerUnreachableError
 from callboard_broker.operations import actors, calls, clients
@@ -31,9 +32,9 @@ from callboard_broker.wire import Reply, ReplyError, checked, pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
     from callboard._ref import ObjectRef
-    from callboard._serde import Parcel
     from callboard._terms import Terms
     from callboard_broker.broker import Broker
     from callboard_broker.records import ClientRecord
@@ -63,8 +64,10 @@ class Client:
         self._routes: dict[str, Route] = {}
         self._pending: dict[bytes, Result] = {}
         self._version = broker.version
-        #: Class definitions that this client has published or read, by content.
+        #: Classes that this client knows, by content.
         self.published: dict[str, ClassInfo] = {}
+        #: Definitions that it has sent.
+        self.defined: set[str] = set()
         #: Milliseconds that its actors may take over their end; 0: as the supervisor says.
         self.graceful_ms = 0
         #: What the processes of its actors have, unless these say otherwise.
@@ -87,6 +90,9 @@ class Client:
         self.verdicts = Verdicts(self)
         self.objects = Objects(self)
         self.deadlocks = Deadlocks(self)
+        self.tasks = Tasks(self)
+        #: Entered while a thread waits for outcomes; a worker that runs tasks lends its room to others meanwhile.
+        self.pausing: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
         self._confirming = False
         self.housekeeper.start()
 
@@ -136,9 +142,8 @@ class Client:
             if route is None:
                 route = self._routes[hold.actor] = Route(terms.ordered)
             if terms.max_pending > 0:
-                self._count_unfinished(route, result, terms.max_pending)
-            self._count += 1
-            call = self._prefix + b"%d" % self._count
+                route.count(result, terms.max_pending, self.inbox)
+            call = self.next_call()
             if stream is not None:
                 stream.begin(call)
             outgoing = Outgoing(hold, call, method, parcel, retries, opts, result, dependencies)
@@ -153,15 +158,26 @@ class Client:
                 self.expect(ref, lambda: self._advance(route))
         return call.decode(), result
 
+    def next_call(self) -> bytes:
+        """Make the id of a call; the caller holds the outbound lock."""
+        self._count += 1
+        return self._prefix + b"%d" % self._count
+
+    def await_outcome(self, call: bytes, result: Result) -> None:
+        """Have a result resolved when the outcome of its call comes."""
+        self._pending[call] = result
+
     def terminate(self, hold: Hold, terms: Terms) -> tuple[str, Result]:
         """Call ``__ray_terminate__``: the actor ends after the calls before it, and takes none after it."""
         return self.call(hold, TERMINATE_METHOD, ((), {}), terms)
 
-    def cancel(self, call: bytes, result: Result) -> bool:
-        """Take a call back, unless it has its outcome; tell whether it is one of this client's.
+    def cancel(self, call: bytes, result: Result, *, force: bool = False) -> bool:
+        """Take a call back, unless it has its outcome; tell whether it is one of this client's. Force is for tasks.
 
         When this returns, the outcome is there or in the inbox.
         """
+        if isinstance(result.sent, Queued):
+            return self.tasks.cancel(call, result, result.sent, force=force)
         with self.outbound.lock:
             route = next((route for route in self._routes.values() if route.withdraw(result)), None)
         if route is None and call not in self._pending:
@@ -219,7 +235,8 @@ class Client:
         """Wait until something holds that outcomes bring about; tell whether it does."""
         if ready():
             return True
-        return self.inbox.wait(ready, None if timeout is None else time.monotonic() + timeout)
+        with self.pausing():
+            return self.inbox.wait(ready, None if timeout is None else time.monotonic() + timeout)
 
     def deliver(self, outcome: Outcome) -> None:
         """Resolve the call that an outcome belongs to; one that nobody waits for gives back what it carries."""
@@ -255,6 +272,11 @@ class Client:
                 "init() and get a new one, for example by get_actor()."
             )
 
+    @property
+    def waits_to_send(self) -> bool:
+        """Tell whether there are calls whose arguments are pending."""
+        return self.tasks.waiting or any(route.waiting for route in self._routes.values())
+
     def forget_route(self, actor: str) -> None:
         """Forget the way to an actor that takes no more calls."""
         self._routes.pop(actor, None)
@@ -285,7 +307,7 @@ class Client:
         error = RaySystemError("this process has left the callboard by shutdown() before the value came")
         body = _serde.pack(error).body
         with self.outbound.lock:
-            results = [*self._pending.values(), *self.objects.awaited()]
+            results = [*self._pending.values(), *self.objects.awaited(), *self.tasks.abandon()]
             for route in self._routes.values():
                 results += [outgoing.result for outgoing in route.waiting]
                 route.waiting.clear()
@@ -297,7 +319,7 @@ class Client:
         parcel = out.parcel
         body, targets = parcel.body, parcel.targets if parcel.carries else []
         if out.dependencies:
-            attached = attach(out)
+            attached = attach(parcel, out.dependencies, out.result)
             if attached is None:
                 return
             body, targets = attached
@@ -356,16 +378,6 @@ class Client:
         self.outbound.clean_up()
         self.inbox.wake()
 
-    def _count_unfinished(self, route: Route, result: Result, limit: int) -> None:
-        # What has come and has not been read does not count.
-        if route.unfinished >= limit and not self.inbox.wait(lambda: route.unfinished < limit, time.monotonic()):
-            raise PendingCallsLimitExceeded(
-                f"the actor has {route.unfinished} unfinished calls of this process, and max_pending_calls={limit}: "
-                "get or await some of them first"
-            )
-        route.begun()
-        result.on_done(route.ended)
-
     def _confirm(self) -> None:
         self._confirming = False
         self.outbound.flush()
@@ -377,12 +389,6 @@ class Client:
     def _connect(self, role: str) -> Wire:
         # Nobody should wait long for a server that is gone when all that is left to do is to say goodbye.
         return self.broker.connect(f"{role}:{self.id}", patience=0.0 if self.closed else PATIENCE)
-
-    def resolved(self, parcel: Parcel) -> Result:
-        """Return a result that is there already: a value that was put."""
-        result = Result()
-        result.resolve(STATUS_OK, parcel.body, parcel)
-        return result
 
 
 def _ignore(reply: Reply) -> None:

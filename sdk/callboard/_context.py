@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn, cast
 
 from callboard import _handle, _session
 from callboard._terms import terms_of
+from callboard_broker import ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,13 +25,26 @@ class _Inside:
     exit: Callable[[], None]
 
 
+@dataclass(frozen=True, slots=True)
+class _Worker:
+    node: str
+    task: Callable[[], bytes]
+
+
 _inside: _Inside | None = None
+_worker: _Worker | None = None
 
 
 def enter(creation: Creation, settings: Settings, leave: Callable[[], None]) -> None:
     """Note that this process is an actor."""
     global _inside  # noqa: PLW0603 - a process is one actor, by nature
     _inside = _Inside(creation, settings, leave)
+
+
+def enter_worker(node: str, task: Callable[[], bytes]) -> None:
+    """Note that this process runs tasks on a node; ``task`` returns the call that runs."""
+    global _worker  # noqa: PLW0603 - a process is one worker, by nature
+    _worker = _Worker(node, task)
 
 
 class RuntimeContext:
@@ -80,8 +94,14 @@ class RuntimeContext:
         return str(_inside.creation.options["job_id"]) if _inside else _session.client().identity.job_id
 
     def get_node_id(self) -> str | None:
-        """Return the id of the node that the calling actor runs on."""
+        """Return the id of the node that the calling actor or task runs on."""
+        if _worker is not None:
+            return _worker.node
         return _inside.settings.node if _inside else None
+
+    def get_task_id(self) -> str | None:
+        """Return the id of the calling task, which is that of its job; None outside of one."""
+        return ids.task_id(_worker.task().decode()) or None if _worker else None
 
     def get_worker_id(self) -> str:
         """Return the id of this process as a client."""
@@ -93,7 +113,7 @@ class RuntimeContext:
 
     def _actor(self, what: str) -> _Inside:
         if _inside is None:
-            raise RuntimeError(f"{what} is only known inside an actor; this is {'a driver'}")
+            raise RuntimeError(f"{what} is only known inside an actor; this is {'a task' if _worker else 'a driver'}")
         return _inside
 
 

@@ -12,6 +12,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from callboard._result import Sent
 from callboard.exceptions import DeadlockError
 from callboard_broker import ids
 from callboard_broker.wire import items, maybe_text
@@ -81,7 +82,7 @@ class Deadlocks:
     def _told(self, refs: Sequence[ObjectRef[Any]]) -> str:
         self._client.outbound.flush()
         open_calls = [ref._result.sent for ref in refs if not ref._result.done]  # noqa: SLF001
-        calls = [f"{sent.actor} {sent.entry.decode()}" for sent in open_calls if sent is not None]
+        calls = [f"{sent.actor} {sent.entry.decode()}" for sent in open_calls if isinstance(sent, Sent)]
         return " ".join([self._client.id, *dict.fromkeys(calls)]) if calls else ""
 
     def _cycle(self, waits: list[_Wait], path: list[_Wait]) -> list[_Wait]:

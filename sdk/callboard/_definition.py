@@ -1,7 +1,7 @@
-"""Class definitions: what a handle must know of a class, and how classes get to workers.
+"""Definitions: what a handle must know of a class, and how classes and functions get to workers.
 
 A definition is content-addressed and signed: the pickled class, its name, and a table of its methods' signatures, so
-that a handle checks calls without having the class.
+that a handle checks calls without having the class. That of a remote function has a table of what its workers need.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import hashlib
 import inspect
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from callboard import _serde
@@ -106,7 +107,7 @@ class ForgottenClass(ClassInfo):
 
 
 class DefinitionMissingError(MalformedEntryError):
-    """Raised when a class definition is not there (any more)."""
+    """Raised when a definition is not there (any more)."""
 
 
 def describe(cls: type) -> dict[str, Any]:
@@ -128,6 +129,12 @@ def describe(cls: type) -> dict[str, Any]:
     return {"methods": methods, "asynchronous": asynchronous}
 
 
+def signature_of(function: Any) -> MethodInfo:
+    """Return what is known of a function that is no method."""
+    parameters = [_parameter(item) for item in inspect.signature(function).parameters.values()]
+    return _method(function.__name__, {"parameters": parameters, "options": {}})
+
+
 def _options(function: Any) -> dict[str, Any]:
     # What the worker needs it finds on the method itself.
     return {name: value for name, value in getattr(function, MARK, {}).items() if name != "retry_exceptions"}
@@ -143,7 +150,11 @@ def _parameters(cls: type, name: str, found: Any) -> list[Any] | None:
         return None
     if not isinstance(found, staticmethod):
         parameters = parameters[1:]
-    return [[item.name, int(item.kind), item.default is not item.empty] for item in parameters]
+    return [_parameter(item) for item in parameters]
+
+
+def _parameter(item: inspect.Parameter) -> list[Any]:
+    return [item.name, int(item.kind), item.default is not item.empty]
 
 
 def read_table(name: str, sha: str, table: dict[str, Any]) -> ClassInfo:
@@ -176,42 +187,61 @@ def _method(name: str, about: dict[str, Any]) -> MethodInfo:
     return MethodInfo(name, inspect.Signature(parameters), about["options"], (needed, most))
 
 
-class Definition:
-    """A class of this process, ready to be published: pickled once, published once per client."""
+def pack_class(cls: type) -> Parcel:
+    """Pickle a class.
 
-    def __init__(self, cls: type) -> None:
-        lacking = sorted(getattr(cls, "__abstractmethods__", ()))
-        if lacking:
-            raise TypeError(
-                f"an actor of the abstract class {cls.__qualname__} cannot be created: it lacks the "
-                f"method{'s' * (len(lacking) > 1)} {', '.join(map(repr, lacking))}"
-            )
-        self.cls = cls
-        try:
-            self.parcel: Parcel = _serde.pack(cls)
-        except Exception as error:
-            raise TypeError(
-                f"the class {cls.__qualname__} cannot be pickled: {error}. Create what cannot be pickled (locks, "
-                "connections, open files) in its __init__, and do not refer to it from its methods as a global."
-            ) from error
-        self.table = json.dumps(describe(cls), separators=(",", ":")).encode()
+    Raises:
+        TypeError: It cannot be pickled, or is abstract.
+    """
+    lacking = sorted(getattr(cls, "__abstractmethods__", ()))
+    if lacking:
+        raise TypeError(
+            f"an actor of the abstract class {cls.__qualname__} cannot be created: it lacks the "
+            f"method{'s' * (len(lacking) > 1)} {', '.join(map(repr, lacking))}"
+        )
+    try:
+        return _serde.pack(cls)
+    except Exception as error:
+        raise TypeError(
+            f"the class {cls.__qualname__} cannot be pickled: {error}. Create what cannot be pickled (locks, "
+            "connections, open files) in its __init__, and do not refer to it from its methods as a global."
+        ) from error
+
+
+class Definition:
+    """A class or a function of this process, ready to be published: once per client.
+
+    Args:
+        name: Of the class or the function.
+        parcel: It, pickled.
+        table: What else is to be known, as JSON takes it.
+    """
+
+    def __init__(self, name: str, parcel: Parcel, table: dict[str, Any]) -> None:
+        self.parcel = parcel
+        self.table = json.dumps(table, separators=(",", ":")).encode()
         digest = hashlib.sha256(self.table)
         digest.update(self.parcel.body)
         self.sha = digest.hexdigest()
-        self.info = read_table(cls.__name__, self.sha, json.loads(self.table))
+        self.name = name
+
+    @cached_property
+    def info(self) -> ClassInfo:
+        """Return what a handle needs to know of a class."""
+        return read_table(self.name, self.sha, json.loads(self.table))
 
     def publish(self, client: Client) -> None:
         """Send the definition, unless this client has already done so."""
-        if self.sha in client.published:
+        if self.sha in client.defined:
             return
-        client.published[self.sha] = self.info
+        client.defined.add(self.sha)
         signer = client.broker.signer("class", self.sha)
-        fields = seal_fields(signer, _FIELDS, [self.info.name.encode(), self.table], self.parcel.body)
+        fields = seal_fields(signer, _FIELDS, [self.name.encode(), self.table], self.parcel.body)
         client.outbound.post(clients.define(client.keys, client.id, self.sha, fields), lambda _: None)
 
 
 def fetch(broker: Broker, wire: Wire, sha: str) -> tuple[ClassInfo, bytes]:
-    """Read and verify a definition.
+    """Read and verify the definition of a class.
 
     Returns:
         What a handle needs, and the pickled class.
@@ -222,7 +252,13 @@ def fetch(broker: Broker, wire: Wire, sha: str) -> tuple[ClassInfo, bytes]:
         ForgedEntryError: It is not signed with our key.
     """
     stored = mapping(checked(wire.call("HGETALL", broker.keys.definition(sha))))
+    name, table, body = opened(broker, stored, sha)
+    return read_table(name, sha, table), body
+
+
+def opened(broker: Broker, stored: dict[str, bytes], sha: str) -> tuple[str, dict[str, Any], bytes]:
+    """Verify a definition; return name, table and the pickled class or function. Raises as `fetch` does."""
     if not stored:
-        raise DefinitionMissingError(f"the class definition {sha} is not there: it was deleted, or Redis lost it")
-    body = open_fields(broker.signer("class", sha), _FIELDS, stored, f"the class definition {sha}")
-    return read_table(stored["class_name"].decode(), sha, json.loads(stored["table"])), body
+        raise DefinitionMissingError(f"the definition {sha} is not there: it was deleted, or Redis lost it")
+    body = open_fields(broker.signer("class", sha), _FIELDS, stored, f"the definition {sha}")
+    return stored["class_name"].decode(), json.loads(stored["table"]), body

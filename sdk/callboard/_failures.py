@@ -20,9 +20,10 @@ from callboard.exceptions import (
     RaySystemError,
     RayTaskError,
     TaskCancelledError,
+    WorkerCrashedError,
 )
 from callboard_broker import verdicts
-from callboard_broker.deaths import STATUS_CANCELLED, STATUS_DIED, STATUS_UNAVAILABLE, Reason
+from callboard_broker.deaths import STATUS_CANCELLED, STATUS_CRASHED, STATUS_DIED, STATUS_UNAVAILABLE, Reason
 
 if TYPE_CHECKING:
     from callboard._serde import Parcel
@@ -131,7 +132,7 @@ def from_json(status: bytes, body: bytes) -> RayError:
     """Return the error of an outcome that no method made.
 
     Args:
-        status: One of ``STATUS_DIED``, ``STATUS_UNAVAILABLE`` and ``STATUS_CANCELLED``.
+        status: One of ``STATUS_DIED``, ``STATUS_UNAVAILABLE``, ``STATUS_CANCELLED`` and ``STATUS_CRASHED``.
         body: What `callboard_broker.verdicts` wrote. What cannot be read gives a `RaySystemError`.
     """
     try:
@@ -141,6 +142,8 @@ def from_json(status: bytes, body: bytes) -> RayError:
             return _unavailable(*verdicts.read_unavailable(body))
         if status == STATUS_CANCELLED:
             return TaskCancelledError(verdicts.read_cancelled(body))
+        if status == STATUS_CRASHED:
+            return _crashed(*verdicts.read_crashed(body))
         problem = "its status is unknown"
     except ValueError as error:
         problem = str(error)
@@ -190,6 +193,12 @@ def _unavailable(actor_id: str, why: str) -> ActorUnavailableError:
     return ActorUnavailableError(
         actor_id,
         f"The actor {actor_id} is unavailable: {why}. The task may or may not have been executed on the actor.",
+    )
+
+
+def _crashed(task: str, why: str) -> WorkerCrashedError:
+    return WorkerCrashedError(
+        f"The worker died unexpectedly while executing this task ({task}): {why}. It may or may not have had an effect."
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, overload
 
 from callboard import _retry_policy as retry_policy
@@ -124,7 +125,7 @@ class ActorMethod(Generic[P, R_co]):
             return ObjectRef(client, result_id, result)
         retries, returns, opts = self._resolved()
         if returns == "streaming":
-            stream = StreamResult(client, hold.actor, self._ahead())
+            stream = StreamResult(partial(client.tell, hold.actor), self._ahead())
             call, _ = client.call(hold, name.encode(), (args, kwargs), terms, retries=retries, opts=opts, stream=stream)
             return ObjectRefGenerator(client, call, stream)
         call, result = client.call(hold, name.encode(), (args, kwargs), terms, retries=retries, opts=opts)

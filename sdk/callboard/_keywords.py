@@ -1,4 +1,4 @@
-"""The options of actors and methods as type checkers see them; `_options` says what they mean and checks them."""
+"""The options of actors, methods and functions as type checkers see them; `_options` says what they mean."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict
@@ -49,3 +49,30 @@ class MethodKeywords(TypedDict, total=False):
     _metadata: Mapping[str, Any] | None
     enable_task_events: bool | None
     tensor_transport: object
+
+
+class TaskKeywords(TypedDict, total=False):
+    """Options of remote functions, but for ``num_returns``, which decides about what ``.remote()`` returns."""
+
+    num_cpus: float | None
+    num_gpus: float | None
+    memory: float | None
+    resources: dict[str, float] | None
+    max_retries: int | None
+    retry_exceptions: bool | Sequence[type[Exception]] | None
+    name: str | None
+    runtime_env: dict[str, Any] | None
+    _generator_backpressure_num_objects: int | None
+
+    _labels: dict[str, str] | None
+    _metadata: dict[str, Any] | None
+    accelerator_type: str | None
+    enable_task_events: bool | None
+    fallback_strategy: list[Any] | None
+    label_selector: dict[str, str] | None
+    max_calls: int | None
+    object_store_memory: int | None
+    placement_group: object
+    placement_group_bundle_index: int | None
+    placement_group_capture_child_tasks: bool | None
+    scheduling_strategy: object

@@ -15,6 +15,7 @@ from callboard import _serde
 from callboard._ref import ObjectRef
 from callboard._result import STATUS_LOCAL, Result
 from callboard.exceptions import OwnerDiedError
+from callboard_broker.deaths import STATUS_OK
 from callboard_broker.envelope import Outcome, open_fields, seal_fields, sign_outcome
 from callboard_broker.errors import BrokerError
 from callboard_broker.operations import clients
@@ -70,7 +71,9 @@ class Objects:
         with self._lock:
             self._count += 1
             name = f"{self._client.id}/p{self._count}"
-        return ObjectRef(self._client, name, self._client.resolved(parcel))
+        result = Result()
+        result.resolve(STATUS_OK, parcel.body, parcel)
+        return ObjectRef(self._client, name, result)
 
     def publish(self, ref: ObjectRef[Any]) -> None:
         """Publish what a reference stands for, if it is ours and has not been published."""

@@ -1,4 +1,4 @@
-"""Options of actors and of their methods, checked alike wherever they are given: in decorators and in ``.options()``.
+"""Options of actors, methods and remote functions, checked alike in decorators and in ``.options()``.
 
 ``None`` always means the default. Options of Ray that decide about things which callboard does not have are accepted,
 so that programs need not be changed, and have no effect; `_NO_EFFECT` lists them with the reason.
@@ -31,13 +31,14 @@ _NO_EFFECT: Final[dict[str, tuple[tuple[type, ...], str]]] = {
     "placement_group": ((object,), "there are no placement groups"),
     "placement_group_bundle_index": ((int,), "there are no placement groups"),
     "placement_group_capture_child_tasks": ((bool,), "there are no placement groups"),
+    "max_calls": ((int,), "workers end when they have been idle for a while"),
     "scheduling_strategy": ((object,), "an actor goes to any node with enough room"),
     "tensor_transport": ((object,), "results travel through the broker"),
 }
 
 
 class _Options:
-    """What both kinds of options share; both are frozen dataclasses whose fields have defaults."""
+    """What all kinds of options share; all are frozen dataclasses whose fields have defaults."""
 
     __slots__ = ()
 
@@ -103,6 +104,14 @@ def _if_of_methods(keyword: str) -> str:
     return f" It is an option of methods: use @callboard.method({keyword}=...) or handle.method.options({keyword}=...)."
 
 
+def _if_not_of_functions(keyword: str) -> str:
+    if keyword == "max_task_retries":
+        return " It is an option of actors and methods; that of remote functions is max_retries."
+    if keyword not in ActorOptions._checks and keyword not in MethodOptions._checks:  # noqa: SLF001 - as above
+        return ""
+    return " It is an option of actors or of their methods."
+
+
 def _if_of_actors(keyword: str) -> str:
     if keyword == "max_retries":
         return " It is an option of remote functions; that of methods is max_task_retries."
@@ -164,7 +173,7 @@ class ActorOptions(_Options):
         "runtime_env": check.runtime_env,
         "concurrency_groups": check.concurrency_groups,
     }
-    _ignored: ClassVar[frozenset[str]] = frozenset(_NO_EFFECT) - {"tensor_transport"}
+    _ignored: ClassVar[frozenset[str]] = frozenset(_NO_EFFECT) - {"tensor_transport", "max_calls"}
     _elsewhere: ClassVar[Callable[[str], str]] = staticmethod(_if_of_methods)
 
     def check_together(self) -> None:
@@ -229,3 +238,65 @@ class MethodOptions(_Options):
         if isinstance(self.retry_exceptions, tuple):
             return isinstance(error, self.retry_exceptions)
         return bool(self.retry_exceptions) and isinstance(error, Exception)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOptions(_Options):
+    """Options of a remote function or of one call of it.
+
+    Attributes:
+        num_cpus: CPUs that a node must have left for it.
+        num_gpus: GPUs, likewise: those that the node was given as the resource ``GPU``.
+        memory: Accepted; nodes do not count memory.
+        resources: Custom resources, likewise.
+        num_returns: Number of references that a call returns, or ``"streaming"`` for a generator of them; None:
+            ``"streaming"`` for generator functions, 1 for others.
+        max_retries: Further attempts when the process died, -1 for any number.
+        retry_exceptions: Whether what the function raises is retried too, within ``max_retries``: True, False, or the
+            types for which it is.
+        name: What the task is called where tasks are shown.
+        runtime_env: ``env_vars`` and ``working_dir`` of its process.
+        _generator_backpressure_num_objects: Items that a generator may be ahead of its reader; -1 for any number.
+    """
+
+    num_cpus: float = 1.0
+    num_gpus: float = 0.0
+    memory: float = 0.0
+    resources: Mapping[str, float] = field(default_factory=dict)
+    num_returns: int | Literal["streaming", "dynamic"] | None = None
+    max_retries: int = 3
+    retry_exceptions: bool | tuple[type[Exception], ...] = False
+    name: str | None = None
+    runtime_env: Mapping[str, Any] = field(default_factory=dict)
+    _generator_backpressure_num_objects: int = -1
+
+    _kind: ClassVar[str] = "remote functions"
+    _checks: ClassVar[Mapping[str, Check]] = {
+        "num_cpus": check.quantity,
+        "num_gpus": check.quantity,
+        "memory": check.quantity,
+        "resources": check.resources,
+        "num_returns": check.num_returns,
+        "max_retries": check.count_or_infinity,
+        "retry_exceptions": check.retry_exceptions,
+        "name": check.text,
+        "runtime_env": check.runtime_env,
+        "_generator_backpressure_num_objects": check.positive_or_infinity,
+    }
+    _ignored: ClassVar[frozenset[str]] = frozenset(_NO_EFFECT) - {
+        "allow_out_of_order_execution",
+        "enable_tensor_transport",
+        "tensor_transport",
+    }
+    _elsewhere: ClassVar[Callable[[str], str]] = staticmethod(_if_not_of_functions)
+
+    @property
+    def backpressure(self) -> int:
+        """Return how many items a generator may be ahead of its reader; -1 for any number."""
+        return self._generator_backpressure_num_objects
+
+    @property
+    def required(self) -> dict[str, float]:
+        """Return the resources that a worker needs."""
+        found = {"CPU": self.num_cpus, "GPU": self.num_gpus, **self.resources}
+        return {name: amount for name, amount in found.items() if amount}

@@ -33,6 +33,20 @@ class Sent(NamedTuple):
     seq: int
 
 
+class Queued(NamedTuple):
+    """Where a task went.
+
+    Attributes:
+        task: Its id.
+        function: Its definition.
+        queue: The queue that it was submitted to.
+    """
+
+    task: str
+    function: str
+    queue: str
+
+
 class Result:
     """One outcome, shared by the references to it.
 
@@ -48,8 +62,8 @@ class Result:
         self.keep: Tokens | object | None = None
         #: How many values the call is to return, each with a reference of its own.
         self.returns = 1
-        #: Where the call went; None until that is acknowledged.
-        self.sent: Sent | None = None
+        #: Where the call went; of a call to an actor None until that is acknowledged.
+        self.sent: Sent | Queued | None = None
         self._callbacks: list[Callable[[], None]] | None = None
 
     @property

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from callboard.exceptions import PendingCallsLimitExceeded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from callboard._holding import Hold
+    from callboard._inbox import Inbox
     from callboard._ref import ObjectRef
     from callboard._result import Result
     from callboard._serde import Parcel
@@ -72,10 +76,20 @@ class Route:
             self.waiting.remove(found)
         return found
 
-    def begun(self) -> None:
-        """Count a call that has begun."""
-        self.unfinished += 1
+    def count(self, result: Result, limit: int, inbox: Inbox) -> None:
+        """Count a call as unfinished until it has its outcome.
 
-    def ended(self) -> None:
-        """Count a call that has its outcome."""
+        Raises:
+            PendingCallsLimitExceeded: There are as many as may be.
+        """
+        # What has come and has not been read does not count.
+        if self.unfinished >= limit and not inbox.wait(lambda: self.unfinished < limit, time.monotonic()):
+            raise PendingCallsLimitExceeded(
+                f"the actor has {self.unfinished} unfinished calls of this process, and max_pending_calls={limit}: "
+                "get or await some of them first"
+            )
+        self.unfinished += 1
+        result.on_done(self._ended)
+
+    def _ended(self) -> None:
         self.unfinished -= 1

@@ -15,6 +15,8 @@ from callboard._result import Result
 from callboard_broker.deaths import STATUS_OK
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from callboard._client import Client
 
 #: Status of an item that there is not: the stream has ended before it.
@@ -32,23 +34,21 @@ class StreamResult(Result):
     An item that is given again, by a call that is run again, changes nothing.
 
     Args:
-        client: Whose call it is.
-        actor: Which actor gives them.
+        tell: Tells whoever gives them something about the call: an operation, the call, a number.
         ahead: Items that the call may be ahead of its reader, who must tell how far he is; 0 or less for any number.
     """
 
-    __slots__ = ("_ahead", "_call", "_client", "_end", "_items", "_lock", "_read", "actor")
+    __slots__ = ("_ahead", "_call", "_end", "_items", "_lock", "_read", "_tell_giver")
 
-    def __init__(self, client: Client, actor: str, ahead: int) -> None:
+    def __init__(self, tell: Callable[[str, bytes, int], None], ahead: int) -> None:
         super().__init__()
-        self._client = client
+        self._tell_giver = tell
         self._ahead = ahead
         self._call = b""
         self._items: dict[int, Result] = {}
         self._read = 0
         self._end: int | None = None
         self._lock = threading.Lock()
-        self.actor = actor
         self.on_done(self._ended)
 
     def arrived(self, number: int, status: bytes, body: bytes, keep: object | None) -> None:
@@ -83,7 +83,7 @@ class StreamResult(Result):
         self._call = call
 
     def _tell(self) -> None:
-        self._client.tell(self.actor, "read", self._call, self._read)
+        self._tell_giver("read", self._call, self._read)
 
     def _ended(self) -> None:
         with self._lock:

@@ -29,6 +29,7 @@ from callboard_supervisor.daemon import Daemon
 @click.option(
     "--heartbeat-timeout", type=float, default=None, help="Seconds after which a silent node or client is lost."
 )
+@click.option("--idle-timeout", type=float, default=None, help="Seconds without a task after which a worker ends.")
 @click.option("--log-dir", type=click.Path(path_type=Path), default=None, help="Where the output of workers goes.")
 @click.option("--preload", default="", help="Modules to import once for all workers, separated by commas.")
 @click.option("--tied", is_flag=True, hidden=True, help="End when standard input does.")
@@ -40,6 +41,7 @@ def main(
     resources: str,
     graceful_timeout: float | None,
     heartbeat_timeout: float | None,
+    idle_timeout: float | None,
     log_dir: Path | None,
     preload: str,
     *,
@@ -56,6 +58,7 @@ def main(
             timing,
             graceful_timeout=graceful_timeout or timing.graceful_timeout,
             heartbeat_timeout=heartbeat_timeout or timing.heartbeat_timeout,
+            idle_timeout=idle_timeout or timing.idle_timeout,
         )
         broker = Broker(address, load_key(create=True), prefix)
         wire = broker.connect("check", patience=10.0)

@@ -13,6 +13,7 @@ from callboard_broker import deaths, ids
 from callboard_broker.envelope import call_fields
 from callboard_broker.operations import actors, clients
 from callboard_broker.wire import integer, maybe_text
+from callboard_supervisor.task_settling import TaskSettling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +36,7 @@ class Burial:
         self._link = link
         self._keys = link.keys
         self._look = look
+        self._tasks = TaskSettling(link)
 
     def bury(self, client: str, how: str) -> None:
         """Bury a client; harmless when repeated, when it was never there, or when another supervisor does the same.
@@ -70,13 +72,22 @@ class Burial:
         match member:
             case ["own", actor]:
                 self._end(actor, client, ended)
+            case ["lent", target, token, recipient]:
+                if not self._arrived(token, recipient):
+                    self._let_go(target, token, lender=client)
+            case ["task", task]:
+                self._tasks.lose(task, client, ended)
+            case ["serve", queue, node]:
+                self._tasks.strike_off(client, queue, node)
+            case _:
+                self._release_held(client, member)
+
+    def _release_held(self, client: str, member: list[str]) -> None:
+        match member:
             case ["hold", actor, *number]:
                 self._let_go(f"a:{actor}", "/".join([f"c:{client}", *number]))
             case ["hold-object", ref, number]:
                 self._let_go(f"o:{ref}", f"c:{client}/{number}")
-            case ["lent", target, token, recipient]:
-                if not self._arrived(token, recipient):
-                    self._let_go(target, token, lender=client)
             case ["carry", token, *targets]:
                 self.release_token(token, targets)
             case ["class", sha]:
@@ -112,6 +123,8 @@ class Burial:
         if kind == "r":
             held = self._link.members(self._keys.holds(recipient))
             return any(member.startswith(f"carry {token} ") for member in held)
+        if kind == "t":
+            return bool(integer(self._link.call("EXISTS", self._keys.task(message))))
         if kind == "i":
             return bool(integer(self._link.call("EXISTS", self._keys.creation(recipient))))
         return False

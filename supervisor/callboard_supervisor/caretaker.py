@@ -12,6 +12,7 @@ from callboard_supervisor import decisions
 from callboard_supervisor.burial import Burial
 from callboard_supervisor.ending import Endings
 from callboard_supervisor.nursery import Exited, NurseryDied, Spawned, SpawnFailed
+from callboard_supervisor.pools import Pools
 from callboard_supervisor.process import Exit, Process
 from callboard_supervisor.starting import Starting
 
@@ -41,6 +42,7 @@ class Caretaker:
         self.burial = Burial(house.link, self.look)
         self.endings = Endings(house, self.burial, output, self._restart)
         self.starting = Starting(house, output, self.endings.end)
+        self.pools = Pools(house, self.burial, self.starting)
 
     def look(self, actor: str) -> None:
         """Do what an actor's record calls for. May be called at any time, for any actor, any number of times."""
@@ -69,8 +71,12 @@ class Caretaker:
         """Take what the fork server has to tell."""
         for event in self._house.nursery.receive():
             match event:
+                case Spawned() if self.pools.awaits(event.request):
+                    self.pools.spawned(event)
                 case Spawned():
                     self._spawned(event)
+                case SpawnFailed() if self.pools.awaits(event.request):
+                    self.pools.failed(event)
                 case SpawnFailed():
                     resident = self.starting.failed(event)
                     self._house.reactor.after(_FORK_AGAIN, lambda resident=resident: self.starting.fork(resident))  # type: ignore[misc]
@@ -104,7 +110,8 @@ class Caretaker:
         self.look(record.actor_id)
 
     def end_all(self) -> None:
-        """Have every actor of this node leave."""
+        """Have every actor and every worker for tasks of this node leave."""
+        self.pools.end_all(at_once=self._house.config.tied)
         for resident in list(self._house.residents.by_actor.values()):
             if resident.process is None and not resident.ending and not self.starting.forking(resident):
                 self._house.residents.dismiss(resident.actor)
@@ -155,6 +162,7 @@ class Caretaker:
             self._house.reactor.after(_FORK_AGAIN, lambda: self._look_when_possible(actor))
 
     def _exited(self, exit_: Exit) -> None:
+        self.pools.exited(exit_)
         resident = self._house.residents.by_pid(exit_.pid)
         if resident is not None and not resident.ending:
             self.endings.process_ended(resident, exit_)
@@ -187,3 +195,4 @@ class Caretaker:
         house.reactor.watch(house.nursery.fileno(), self.hear)
         self.reap()
         self.starting.unanswered(unanswered)
+        self.pools.unanswered(unanswered)

@@ -39,7 +39,14 @@ class Config:
     preload: tuple[str, ...] = field(default=())
 
     def worker(self, actor: str, token: str, incarnation: int, page: Path) -> dict[str, Any]:
-        """Return what a worker is told."""
+        """Return what a worker is told that is to be an actor."""
+        return {**self._any_worker(page), "actor": actor, "token": token, "incarnation": incarnation}
+
+    def task_worker(self, worker: str, queue: str, page: Path) -> dict[str, Any]:
+        """Return what a worker is told that is to run the tasks of a queue."""
+        return {**self._any_worker(page), "worker": worker, "queue": queue, "idle_timeout": self.timing.idle_timeout}
+
+    def _any_worker(self, page: Path) -> dict[str, Any]:
         return {
             "address": self.broker.address,
             "prefix": self.broker.prefix,
@@ -47,9 +54,6 @@ class Config:
             "key": self.broker.key.secret.hex(),
             "node": self.node,
             "host": self.host,
-            "actor": actor,
-            "token": token,
-            "incarnation": incarnation,
             "page": str(page),
             "heartbeat_timeout": self.timing.heartbeat_timeout,
         }

@@ -27,6 +27,8 @@ _log = logging.getLogger(__name__)
 
 #: Environment variables that workers, and what they start, must not inherit: the key reaches them by a socket.
 _SECRETS: Final = ("CALLBOARD_KEY", "CALLBOARD_KEY_FILE")
+#: One that would give RQ other keys than those that callboard makes.
+_MISLEADING: Final = ("RQ_KEY_PREFIX",)
 #: Seconds between looks at whether all actors have left.
 _CLOSING_LOOK: Final = 0.01
 
@@ -40,11 +42,11 @@ class Daemon:
         self._output = Output(self._house)
         self._caretaker = Caretaker(self._house, self._output)
         observer = Observer()
-        self._clients = ClientWatch(self._house, self._caretaker.burial, observer)
+        self._clients = ClientWatch(self._house, self._caretaker.burial, observer, self._caretaker.pools)
         self._asked = Asked(self._house, self._caretaker, self._clients, self._output)
         self._nodes = Nodes(self._house, self._caretaker, observer, self._expelled)
         self._janitor = Janitor(self._house, self._caretaker, self._asked)
-        self._grace = Grace(self._house)
+        self._grace = Grace(self._house, self._caretaker.pools)
         self._exit_code = 0
 
     def run(self, notify_fd: int | None = None) -> int:
@@ -54,7 +56,7 @@ class Daemon:
             notify_fd: Gets a line once this node serves.
         """
         house, timing = self._house, self._config.timing
-        environ = {name: value for name, value in os.environ.items() if name not in _SECRETS}
+        environ = {name: value for name, value in os.environ.items() if name not in (*_SECRETS, *_MISLEADING)}
         house.nursery.start(self._config.entry, self._config.preload, environ)
         house.reactor.watch(house.nursery.fileno(), self._caretaker.hear)
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -68,7 +70,7 @@ class Daemon:
         house.reactor.every(timing.beat_interval, self._beat)
         house.reactor.every(timing.beat_interval, self._sweep)
         house.reactor.every(min(0.5, timing.graceful_timeout / 5), self._grace.sweep)
-        house.reactor.every(0.1, self._caretaker.starting.place_waiting)
+        house.reactor.every(0.1, self._place_waiting)
         if self._config.tied:
             house.reactor.watch(sys.stdin.fileno(), self._untied)
         if notify_fd is not None:
@@ -94,7 +96,7 @@ class Daemon:
         except BrokerError as error:
             _log.warning("Redis is gone, actors are killed without ceremony: %s", error)
             self._kill_all()
-        if house.residents.by_actor:
+        if house.residents.by_actor or house.residents.task_workers:
             house.reactor.after(_CLOSING_LOOK, self._end_actors)
         else:
             house.reactor.stop()
@@ -117,6 +119,13 @@ class Daemon:
                 resident.process.kill_group()
             resident.forget_process(self._house.node)
             self._house.residents.dismiss(resident.actor)
+        self._caretaker.pools.forget_all()
+
+    def _place_waiting(self) -> None:
+        starting = self._caretaker.starting
+        if starting.waiting:
+            starting.place_waiting()
+            self._caretaker.pools.make_room()
 
     def _expelled(self) -> None:
         _log.error("this node was declared lost and others took over its actors: it ends")
@@ -135,6 +144,7 @@ class Daemon:
             self._clients.sweep()
             self._nodes.sweep()
             self._janitor.sweep()
+            self._caretaker.pools.sweep()
         except BrokerError as error:
             _log.warning("sweeping waits: %s", error)
 

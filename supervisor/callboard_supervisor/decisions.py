@@ -110,6 +110,22 @@ def fits(required: Mapping[str, float], free: Mapping[str, float]) -> bool:
     return all(free.get(name, 0.0) >= amount - 1e-9 for name, amount in required.items())
 
 
+def workers_wanted(waiting: int, unoccupied: int, required: Mapping[str, float], free: Mapping[str, float]) -> int:
+    """Return how many more workers a queue of tasks is to get.
+
+    Args:
+        waiting: Tasks in it.
+        unoccupied: Workers that it has, or is about to get, and that run nothing.
+        required: Resources that each task takes.
+        free: Resources that are not taken; workers without a task take none.
+    """
+    wanted = waiting - unoccupied
+    # Those without a task are about to take what is free.
+    left = {name: free.get(name, 0.0) - amount * unoccupied for name, amount in required.items()}
+    room = min((int(left[name] / amount + 1e-9) for name, amount in required.items() if amount), default=wanted)
+    return max(0, min(wanted, room))
+
+
 def waiting_reason(required: Mapping[str, float], total: Mapping[str, float]) -> str:
     """Say why an actor is not placed."""
     wanted = ", ".join(f"{name}={amount:g}" for name, amount in required.items())

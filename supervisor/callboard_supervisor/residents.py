@@ -1,4 +1,4 @@
-"""The actors of this node: each with its process, from the decision to run it until it is DEAD."""
+"""Who lives on this node: actors, each from the decision to run it until it is DEAD, and workers that run tasks."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from callboard_broker.page import PageError, StatusPage, page_path
 from callboard_supervisor import decisions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from callboard_broker.records import ActorRecord
     from callboard_supervisor.process import Process
     from callboard_supervisor.tail import Tail
@@ -79,11 +81,66 @@ class Resident:
 
 
 @dataclass(slots=True)
+class TaskWorker:
+    """A worker that runs tasks.
+
+    Attributes:
+        worker: Its id as a client.
+        queue: Where its tasks wait.
+        required: Resources that a task of it takes.
+        page_path: Where its status page lies.
+        process: None while it is being forked.
+        asked_to_leave: Whether it has been asked to leave as soon as nobody needs it.
+        told_to_end: When it was told to end after its task, on the monotonic clock; 0.0 for not yet.
+    """
+
+    worker: str
+    queue: str
+    required: dict[str, float]
+    page_path: Path
+    process: Process | None = None
+    page: StatusPage | None = None
+    asked_to_leave: bool = False
+    told_to_end: float = 0.0
+
+    @property
+    def occupied(self) -> bool:
+        """Tell whether it runs a task."""
+        page = self._look_at_page()
+        return page is not None and page.running_since > 0
+
+    @property
+    def takes_room(self) -> bool:
+        """Tell whether it runs a task that does not just wait for others."""
+        page = self._look_at_page()
+        return page is not None and page.running_since > 0 and not page.pausing
+
+    def forget_process(self) -> None:
+        """Let go of a process that is dead, and of its page."""
+        if self.process is not None:
+            self.process.close()
+            self.process = None
+        if self.page is not None:
+            self.page.close()
+            self.page = None
+        StatusPage.unlink(self.page_path)
+
+    def _look_at_page(self) -> StatusPage | None:
+        if self.page is None and self.process is not None:
+            try:
+                self.page = StatusPage.open(self.page_path)
+            except (FileNotFoundError, PageError):
+                return None
+        return self.page
+
+
+@dataclass(slots=True)
 class Residents:
-    """All actors of this node, and the room that is left."""
+    """All who live on this node, and the room that is left."""
 
     total: dict[str, float]
     by_actor: dict[str, Resident] = field(default_factory=dict)
+    task_workers: dict[str, TaskWorker] = field(default_factory=dict)
 
     def admit(self, record: ActorRecord) -> Resident:
         """Return the resident for an actor, which takes its resources from now on."""
@@ -106,9 +163,17 @@ class Residents:
     @property
     def free(self) -> dict[str, float]:
         """Return the resources that are not taken."""
+        return self._without(worker.required for worker in self.task_workers.values() if worker.takes_room)
+
+    @property
+    def free_of_tasks(self) -> dict[str, float]:
+        """Return the resources that actors have left."""
+        return self._without(())
+
+    def _without(self, taken: Iterable[dict[str, float]]) -> dict[str, float]:
         left = dict(self.total)
-        for resident in self.by_actor.values():
-            for name, amount in resident.required.items():
+        for required in (*(resident.required for resident in self.by_actor.values()), *taken):
+            for name, amount in required.items():
                 left[name] = left.get(name, 0.0) - amount
         return left
 

@@ -44,8 +44,8 @@ class Starting:
         self._output = output
         self._end = end
         self._requests: dict[int, tuple[Resident, float]] = {}
-        #: Actors that were read from the requests and have no room yet.
-        self.waiting: dict[str, None] = {}
+        #: Actors that were read from the requests and have no room yet, and what they require.
+        self.waiting: dict[str, dict[str, float]] = {}
 
     def place(self, actor: str) -> None:
         """Start an actor that nobody runs, or keep it waiting for room, or end it if it need not start any more."""
@@ -145,8 +145,9 @@ class Starting:
     def unanswered(self, requests: tuple[int, ...]) -> None:
         """Ask again for processes whose requests died with the fork server."""
         for request in requests:
-            resident, _ = self._requests.pop(request)
-            self.fork(resident)
+            if request in self._requests:
+                resident, _ = self._requests.pop(request)
+                self.fork(resident)
 
     def fork(self, resident: Resident) -> None:
         """Try again to fork a resident's process, if it still needs one."""
@@ -188,4 +189,4 @@ class Starting:
         reason = decisions.waiting_reason(record.required, house.residents.total)
         if record.pending_reason != reason:
             house.link.call("HSET", house.keys.actor(actor), "pending_reason", reason)
-        self.waiting[actor] = None
+        self.waiting[actor] = record.required

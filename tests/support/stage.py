@@ -71,7 +71,12 @@ class Stage:
             if parts[2] == "actor" and len(parts) == 4 and self.wire.call("HGET", key, "state") == b"DEAD":
                 continue
             found.append(key)
-        return found
+        return found + self._leftovers_of_rq()
+
+    def _leftovers_of_rq(self) -> list[str]:
+        """List RQ's keys, but those that go by themselves and the set of queues that names them."""
+        keys = sorted(text(key) for key in items(self.wire.call("KEYS", "rq:*")))
+        return [key for key in keys if key != "rq:queues" and integer(self.wire.call("TTL", key)) == -1]
 
     def pages(self) -> list[str]:
         """List status pages of workers."""
@@ -129,7 +134,13 @@ def stage(**options: str) -> Iterator[Stage]:
         stack.callback(server.stop)
         write_key_file(Path(folder) / "cluster.key")
         broker = Broker(server.address, load_key())
-        chosen = {"heartbeat-timeout": str(HEARTBEAT_TIMEOUT), "log-dir": folder, "num-cpus": "8", **options}
+        chosen = {
+            "heartbeat-timeout": str(HEARTBEAT_TIMEOUT),
+            "log-dir": folder,
+            "idle-timeout": "1",
+            "num-cpus": "8",
+            **options,
+        }
         supervisor = SupervisorProcess.start(server.address, chosen, {})
         stack.callback(supervisor.stop)
         wire = broker.connect("test")

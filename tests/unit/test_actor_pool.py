@@ -1,5 +1,6 @@
 """A8: pools of actors, with calls whose outcomes the test decides about: no broker, no process."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,10 @@ class Script:
     def __init__(self, *events: Callable[[], None]) -> None:
         self.events = list(events)
         self.objects = self.inbox = self.deadlocks = self
+
+    def pausing(self) -> contextlib.AbstractContextManager[None]:
+        """Have no room to give up while it waits."""
+        return contextlib.nullcontext()
 
     def require_open(self, _ref: object) -> None:
         """Be open."""

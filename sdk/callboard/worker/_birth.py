@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from callboard import _api, _definition, _serde
+from callboard import _api, _definition, _environment, _serde
 from callboard._actor_class import CREATION_FIELDS
 from callboard._ref import ObjectRef
-from callboard.exceptions import RaySystemError, RuntimeEnvSetupError
+from callboard.exceptions import RaySystemError
 from callboard_broker.envelope import open_fields
 from callboard_broker.records import ActorRecord
 from callboard_broker.wire import mapping
@@ -47,21 +44,7 @@ class Creation:
         Raises:
             RuntimeEnvSetupError: The working directory cannot be used here.
         """
-        environment = self.options["runtime_env"]
-        os.environ.update(environment.get("env_vars", {}))
-        folder = environment.get("working_dir")
-        if folder is not None:
-            try:
-                os.chdir(folder)
-            except OSError as error:
-                raise RuntimeEnvSetupError(
-                    f"the working_dir {folder!r} of the runtime_env of {self.record.class_name} cannot be used on "
-                    f"{socket.gethostname()}: {error.strerror}. Put it there, or name one that is on every node."
-                ) from error
-            sys.path.insert(0, folder)
-        if self.options.get("host") == settings.host:
-            # On the creator's own host its modules are importable under the same paths.
-            sys.path += [entry for entry in self.options["path"] if entry not in sys.path]
+        _environment.enter(self.options, settings.host, self.record.class_name)
 
     def construct(self) -> Any:
         """Unpickle class and arguments and run the constructor.

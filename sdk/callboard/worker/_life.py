@@ -20,7 +20,7 @@ from callboard.worker._mailbox import Mailbox
 from callboard.worker._runner import Runner, shown
 from callboard.worker._serial import SerialExecutor
 from callboard.worker._signals import ActorExit, Departure, Fenced, Lost, Terminated
-from callboard.worker._watch import FENCED, FORSAKEN, Watch, terminate_on_signal
+from callboard.worker._watch import FENCED, FORSAKEN, Watch, place_of_actor, terminate_on_signal
 from callboard_broker import deaths, host
 from callboard_broker.journal import Journal
 from callboard_broker.operations import actors
@@ -56,7 +56,7 @@ class Life:
         self._limits = _limits(self._creation)
         page = Path(settings.page)
         self._page = StatusPage.create(page, max(USUAL_SLOTS, sum(self._limits.values())))
-        self._watch = Watch(settings, self._page)
+        self._watch = Watch(settings, self._page, place_of_actor(settings))
         self._mailbox = Mailbox(settings, wire, self._page, Journal.create(page), self._leave_if_told)
         self._record = ActorRecord(
             actor_id=settings.actor,
@@ -173,7 +173,7 @@ class Life:
         self._page.enter(Phase.READY)
 
     def _executor_for(self, desk: Desk, replies: Replies) -> Executor:
-        runner = Runner(self._instance, self._record, _lend)
+        runner = Runner(self._instance, self._record)
         if self._loop is None:
             return SerialExecutor(self._mailbox, desk, runner, self._page, self._seal_from_aside)
         line = Line(self._mailbox, replies, desk, self._page)
@@ -255,11 +255,6 @@ def _limits(creation: Creation) -> Mapping[str, int]:
     groups: Mapping[str, int] = creation.options["concurrency_groups"]
     limit: int = creation.options["max_concurrency"]
     return {**groups, DEFAULT_GROUP: limit} if groups or limit > 1 or creation.info.asynchronous else {}
-
-
-def _lend(targets: list[str], call: bytes) -> None:
-    caller = call.decode().rpartition("/")[0]
-    _session.client().holdings.lend(targets, f"r:{call.decode()}", caller)
 
 
 def _flush_client() -> None:

@@ -9,21 +9,23 @@ import os
 import sys
 import threading
 import traceback
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from callboard.worker._life import Life
-from callboard.worker._settings import Settings
+from callboard.worker._settings import Settings, TaskSettings
+from callboard.worker._task_life import TaskLife
 from callboard_broker import scripts
 
 # This module is imported by the fork server: what is read here is read once for all workers.
 scripts.load_all()
 
 
-def main(config: dict[str, object]) -> None:
-    """Be the incarnation that a configuration describes, until its end. Does not return."""
+def main(config: dict[str, Any]) -> None:
+    """Be the incarnation, or the worker for tasks, that a configuration describes, until its end. Does not return."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
-        code = Life(Settings.parse(config)).live()
+        life = TaskLife(TaskSettings.parse(config)) if "queue" in config else Life(Settings.parse(config))
+        code = life.live()
     except SystemExit as leaving:
         code = _code(leaving)
     except BaseException:  # noqa: BLE001 - the last frame there is

@@ -6,7 +6,7 @@ import inspect
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
-from callboard import _failures, _retry_policy, _serde
+from callboard import _failures, _retry_policy, _serde, _session
 from callboard._arguments import unpack_call
 from callboard._definition import CALL, READY
 from callboard._stream import item_id
@@ -32,13 +32,11 @@ class Runner:
     Args:
         instance: The actor.
         record: What is known of it, for the texts of errors.
-        lend: Adds the token of a call's outcome to what the outcome carries, before it is committed.
     """
 
-    def __init__(self, instance: Any, record: ActorRecord, lend: Callable[[list[str], bytes], None]) -> None:
+    def __init__(self, instance: Any, record: ActorRecord) -> None:
         self._instance = instance
         self._record = record
-        self._lend = lend
         self.streams = Streams()
         #: Gives the caller one item of a call; set by who runs calls.
         self.give: Callable[[Call, Outcome], None]
@@ -100,7 +98,7 @@ class Runner:
         record = self._record
         parcel = _failures.exception_parcel(
             error,
-            function=f"{record.class_name}.{call.method}",
+            function=f"{record.class_name}.{call.method}" if record.class_name else call.method,
             actor_id=record.actor_id,
             pid=record.pid,
             host=_HOST,
@@ -178,7 +176,9 @@ class Runner:
     def _packed(self, identity: bytes, status: bytes, parcel: Parcel) -> Outcome:
         if not parcel.carries:
             return Outcome(identity, status, b"", parcel.body)
-        self._lend(parcel.targets, identity)
+        # Before the outcome is committed, which answers for it from then on.
+        caller = identity.decode().rpartition("/")[0]
+        _session.client().holdings.lend(parcel.targets, f"r:{identity.decode()}", caller)
         return Outcome(identity, status, " ".join(parcel.targets).encode(), parcel.body)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from callboard_broker import ids
 from callboard_broker.broker import Broker
@@ -35,11 +35,10 @@ class Settings:
     heartbeat_timeout: float
 
     @classmethod
-    def parse(cls, config: dict[str, object]) -> Self:
+    def parse(cls, config: dict[str, Any]) -> Self:
         """Read what the supervisor sent."""
-        key = ClusterKey(bytes.fromhex(str(config["key"])))
         return cls(
-            broker=Broker(str(config["address"]), key, str(config["prefix"])),
+            broker=_broker(config),
             node=str(config["node"]),
             host=str(config["host"]),
             actor=str(config["actor"]),
@@ -53,3 +52,47 @@ class Settings:
     def client_id(self) -> str:
         """Return the id of this worker as a client of others."""
         return ids.worker_client_id(self.actor, self.token)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSettings:
+    """What a worker for tasks is told by its supervisor.
+
+    Attributes:
+        broker: Where the callboard lives.
+        node: Node that it runs on.
+        host: Identity of the host.
+        worker: Its id as a client.
+        queue: Where its tasks wait.
+        page: Path of its status page.
+        heartbeat_timeout: Seconds.
+        idle_timeout: Seconds without a task after which it ends.
+    """
+
+    broker: Broker
+    node: str
+    host: str
+    worker: str
+    queue: str
+    page: str
+    heartbeat_timeout: float
+    idle_timeout: float
+
+    @classmethod
+    def parse(cls, config: dict[str, Any]) -> Self:
+        """Read what the supervisor sent."""
+        return cls(
+            broker=_broker(config),
+            node=str(config["node"]),
+            host=str(config["host"]),
+            worker=str(config["worker"]),
+            queue=str(config["queue"]),
+            page=str(config["page"]),
+            heartbeat_timeout=float(config["heartbeat_timeout"]),
+            idle_timeout=float(config["idle_timeout"]),
+        )
+
+
+def _broker(config: dict[str, Any]) -> Broker:
+    key = ClusterKey(bytes.fromhex(str(config["key"])))
+    return Broker(str(config["address"]), key, str(config["prefix"]))

@@ -1,4 +1,4 @@
-"""The worker's watch on its own place in the world: is it still the actor, and is anybody looking after it?"""
+"""The worker's watch on its own place in the world: is it still what it is, and is anybody looking after it?"""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from callboard_broker import host
@@ -16,8 +17,9 @@ from callboard_broker.wire import Wire, fields, items, maybe_text, stream_entrie
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from callboard.worker._settings import Settings
+    from callboard.worker._settings import Settings, TaskSettings
     from callboard_broker.page import StatusPage
+    from callboard_broker.wire import Command
 
 _log = logging.getLogger(__name__)
 
@@ -29,16 +31,42 @@ FORSAKEN: Final = 72
 _BLOCK_MS: Final = 10_000
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a worker is, and where that is said.
+
+    Attributes:
+        whose: Its name for ``CLIENT LIST``.
+        question: Asks for what says that it still is, and for its node.
+        answer: The first part of the reply, as long as it is.
+        control: Where callers say things about calls that it may have in hand.
+        beside: What is sent along with each look.
+    """
+
+    whose: str
+    question: Command
+    answer: str
+    control: bytes
+    beside: tuple[Command, ...] = ()
+
+
+def place_of_actor(settings: Settings) -> Place:
+    """Return the place of a worker that is an actor: its record names the token of its incarnation."""
+    keys, actor = settings.broker.keys, settings.actor
+    return Place(actor, ("HMGET", keys.actor(actor), "token", "node"), settings.token, keys.control(actor))
+
+
 class Watch:
-    """A thread that looks at the actor's record and the node's heartbeat, moves the status page's counter, and listens.
+    """A thread that looks at the worker's record and the node's heartbeat, moves the page's counter, and listens.
 
     A worker that is no longer its actor leaves at once. One that nobody looks after, as its supervisor's process or the
     broker is gone, leaves after twice the heartbeat timeout: once for that to be missed, once for another to take over.
     """
 
-    def __init__(self, settings: Settings, page: StatusPage) -> None:
+    def __init__(self, settings: Settings | TaskSettings, page: StatusPage, place: Place) -> None:
         self._settings = settings
         self._page = page
+        self._place = place
         self._wire: Wire | None = None
         self._node = settings.node
         self._node_beat = ""
@@ -85,18 +113,15 @@ class Watch:
                 os._exit(FORSAKEN)
 
     def _look(self) -> None:
-        settings = self._settings
+        settings, place = self._settings, self._place
         keys = settings.broker.keys
         if self._wire is None:
-            self._wire = settings.broker.connect(f"watch:{settings.actor}")
-        record, about = self._wire.pipeline(
-            [
-                ("HMGET", keys.actor(settings.actor), "token", "node"),
-                ("HMGET", keys.node(self._node), "beat", "pid", "start_time"),
-            ]
+            self._wire = settings.broker.connect(f"watch:{place.whose}")
+        record, about, *_ = self._wire.pipeline(
+            [place.question, ("HMGET", keys.node(self._node), "beat", "pid", "start_time"), *place.beside]
         )
         token, node = (maybe_text(part) for part in items(record))
-        if token != settings.token and not self._stopped:
+        if token != place.answer and not self._stopped:
             self._page.leave_note("a newer incarnation took over, or the actor was ended")
             os._exit(FENCED)
         # Another supervisor may have taken over.
@@ -110,9 +135,8 @@ class Watch:
     def _listen(self, told: Callable[[str, bytes, int], None], seconds: float) -> None:
         """Wait for what callers have to say."""
         assert self._wire is not None
-        control = self._settings.broker.keys.control(self._settings.actor)
         block = min(int(seconds * 1000), _BLOCK_MS)
-        read = ("XREAD", "COUNT", 1000, "BLOCK", block, "STREAMS", control, self._last_told)
+        read = ("XREAD", "COUNT", 1000, "BLOCK", block, "STREAMS", self._place.control, self._last_told)
         for entry, flat in stream_entries(self._wire.call(*read)):
             self._last_told = entry
             about = fields(flat or [])

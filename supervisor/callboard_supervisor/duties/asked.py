@@ -58,6 +58,8 @@ class Asked:
             self._caretaker.starting.place(told["actor"])
         elif told["op"] == "look":
             self._caretaker.look(told["actor"])
+        elif told["op"] == "serve":
+            self._caretaker.pools.serve()
         elif told["op"] == "bury":
             self._clients.left(told["client"])
         else:
@@ -108,6 +110,10 @@ class Asked:
             resident = self._house.residents.by_actor.get(subject)
             if resident is not None and resident.process is not None:
                 resident.process.kill_group()
+        elif op == "serve":
+            self._caretaker.pools.serve()
+        elif op == "end":
+            self._caretaker.pools.end(subject)
         elif op == "watch":
             self._clients.watch(subject)
         elif op == "output":

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from callboard_supervisor.burial import Burial
     from callboard_supervisor.house import House
     from callboard_supervisor.liveness import Observer
+    from callboard_supervisor.pools import Pools
 
 _log = logging.getLogger(__name__)
 
@@ -25,12 +26,14 @@ class ClientWatch:
         house: What the duties share.
         burial: Buries them.
         observer: Judges heartbeats.
+        pools: Told that a driver is gone.
     """
 
-    def __init__(self, house: House, burial: Burial, observer: Observer) -> None:
+    def __init__(self, house: House, burial: Burial, observer: Observer, pools: Pools) -> None:
         self._house = house
         self._burial = burial
         self._observer = observer
+        self._pools = pools
         self._processes: dict[str, Process] = {}
 
     def watch(self, client: str) -> None:
@@ -44,7 +47,7 @@ class ClientWatch:
     def left(self, client: str) -> None:
         """Bury a client that said goodbye."""
         self._forget(client)
-        self._burial.bury(client, "normal")
+        self._bury(client, "normal")
 
     def sweep(self) -> None:
         """Judge every client."""
@@ -63,17 +66,24 @@ class ClientWatch:
         for client in list(self._processes):
             self._forget(client)
 
+    def _bury(self, client: str, how: str) -> None:
+        self._burial.bury(client, how)
+        self._pools.job_over(client)
+
     def _judge(self, record: ClientRecord) -> None:
         client = record.id
         if record.gone:
-            self._burial.bury(client, record.gone)
-        elif record.kind == "worker":
+            self._bury(client, record.gone)
+        elif client in self._house.residents.task_workers:
+            # Its end is told by the fork server; one whose supervisor is gone is watched like a driver.
+            return
+        elif record.actor:
             self._judge_worker(record)
         elif record.host == self._house.config.host:
             self._watch_process(record)
         elif self._observer.still_for(f"client {client}", record.beat) > self._house.config.timing.heartbeat_timeout:
             self._observer.forget(f"client {client}")
-            self._burial.bury(client, f"no heartbeat for {self._house.config.timing.heartbeat_timeout:g} s")
+            self._bury(client, f"no heartbeat for {self._house.config.timing.heartbeat_timeout:g} s")
 
     def _judge_worker(self, record: ClientRecord) -> None:
         # A worker is watched with its actor. What is left is one whose incarnation is over and whose supervisor died
@@ -85,7 +95,7 @@ class ClientWatch:
         actor = ActorRecord.decode(stored)
         current = record.id == f"{record.actor}.{actor.token}"
         if not stored or actor.state == State.DEAD or (not current and not actor.voided):
-            self._burial.bury(record.id, "its incarnation is over")
+            self._bury(record.id, "its incarnation is over")
 
     def _watch_process(self, record: ClientRecord) -> None:
         client = record.id
@@ -93,7 +103,7 @@ class ClientWatch:
             return
         process = Process.adopt(record.pid, record.start_time)
         if process is None:
-            self._burial.bury(client, "its process is gone")
+            self._bury(client, "its process is gone")
             return
         self._processes[client] = process
         self._house.reactor.watch(process.fileno(), lambda: self._process_ended(client))
@@ -101,7 +111,7 @@ class ClientWatch:
     def _process_ended(self, client: str) -> None:
         self._forget(client)
         try:
-            self._burial.bury(client, "its process died")
+            self._bury(client, "its process died")
         except BrokerError as error:
             _log.warning("client %s is buried at the next sweep: %s", client, error)
 

@@ -8,20 +8,28 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from callboard_supervisor.house import House
+    from callboard_supervisor.pools import Pools
     from callboard_supervisor.residents import Resident
 
 _log = logging.getLogger(__name__)
 
 
 class Grace:
-    """Kill residents whose end takes longer than it may."""
+    """Kill residents and workers whose end takes longer than it may.
 
-    def __init__(self, house: House) -> None:
+    Args:
+        house: What the duties share.
+        pools: Has the workers for tasks.
+    """
+
+    def __init__(self, house: House, pools: Pools) -> None:
         self._house = house
+        self._pools = pools
 
     def sweep(self) -> None:
         """Look at every resident's page."""
         now = time.monotonic()
+        self._pools.enforce(now)
         for resident in list(self._house.residents.by_actor.values()):
             since = self._ending_since(resident)
             if since and now - since > resident.graceful_timeout and not resident.timed_out:

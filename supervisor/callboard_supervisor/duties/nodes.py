@@ -102,6 +102,7 @@ class Nodes:
         for actor in house.link.actors():
             self._see_to(actor, known)
         self._caretaker.starting.offer_waiting(others)
+        self._caretaker.pools.offer(others)
 
     def _lives(self, record: NodeRecord) -> bool:
         if record.host == self._house.config.host:

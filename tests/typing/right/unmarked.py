@@ -46,7 +46,9 @@ def bare(ref: ObjectRef, actor_class: callboard.ActorClass) -> ActorHandle:
 
 
 def from_anywhere(unknown: Any) -> None:
-    handle = callboard.remote(unknown).remote(1)
+    # It might be a function, too.
+    some_class: type[Any] = unknown
+    handle = callboard.remote(some_class).remote(1)
     callboard.get(handle.anything.remote())
     callboard.get(unknown)
 

@@ -110,3 +110,21 @@ async def awaited() -> None:
     found: str = await counter.add.remote(1)  # error
     found = await counter.later.remote("x")
     print(found)
+
+
+@callboard.remote
+def add(first: int, second: int = 1) -> int:
+    return first + second
+
+
+@callboard.remote(max_retries="three")  # error
+def bad_task() -> None:
+    pass
+
+
+add.remote()  # error
+add.remote("one")  # error
+add.remote(1, third=3)  # error
+add(1)  # error
+add.options(max_task_retries=1)  # error
+total: str = callboard.get(add.remote(1))  # error

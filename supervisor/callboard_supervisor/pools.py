@@ -1,0 +1,262 @@
+"""Workers for tasks: started when tasks wait and there is room, watched, and worked off when they end.
+
+A worker takes tasks from its queue by itself. What it does is told by its status page: one that runs a task takes room,
+one that waits for other tasks or for its next one does not.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import time
+from typing import TYPE_CHECKING, Final
+
+from callboard_broker import ids
+from callboard_broker.errors import BrokerError
+from callboard_broker.keys import own_queue, queue_name
+from callboard_broker.operations import actors, tasks
+from callboard_broker.page import page_path
+from callboard_broker.wire import integer, items, mapping, text
+from callboard_supervisor import decisions
+from callboard_supervisor.residents import TaskWorker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from callboard_broker.records import NodeRecord
+    from callboard_broker.wire import Argument, Reply
+    from callboard_supervisor.burial import Burial
+    from callboard_supervisor.house import House
+    from callboard_supervisor.nursery import Spawned, SpawnFailed
+    from callboard_supervisor.process import Exit
+    from callboard_supervisor.starting import Starting
+
+_log = logging.getLogger(__name__)
+
+#: Seconds between looks at queues in which tasks wait: for room, or for those that wait for each other.
+_LOOK_AGAIN: Final = 0.02
+#: Seconds before something that failed is tried again.
+_TRY_AGAIN: Final = 0.5
+
+
+class Pools:
+    """See to the workers of this node that run tasks.
+
+    Args:
+        house: What the duties share.
+        burial: Buries workers, which settles or puts back what they ran.
+        starting: Has the actors that wait for room.
+    """
+
+    def __init__(self, house: House, burial: Burial, starting: Starting) -> None:
+        self._house = house
+        self._burial = burial
+        self._starting = starting
+        self._workers = house.residents.task_workers
+        self._requests: dict[int, TaskWorker] = {}
+        self._looking = False
+        #: Queues whose tasks wait for more room than there is here.
+        self._crowded: set[str] = set()
+
+    def serve(self) -> None:
+        """Start the workers that queues need and there is room for, and look again as long as tasks wait."""
+        house = self._house
+        if house.closing:
+            return
+        known = mapping(self._call("HGETALL", house.keys.pools))
+        pools = {queue: json.loads(required) for queue, required in known.items()}
+        lengths = house.link.pipeline([("LLEN", house.keys.rq_queue(queue)) for queue in pools])
+        waiting = {queue: integer(length) for queue, length in zip(pools, lengths, strict=True) if length}
+        self._crowded.clear()
+        for queue, count in waiting.items():
+            self._start(queue, pools[queue], count)
+        if waiting:
+            self._look_again()
+
+    def offer(self, others: Iterable[NodeRecord]) -> None:
+        """Have nodes with room look at queues for which there is none here."""
+        house = self._house
+        required = mapping(self._call("HGETALL", house.keys.pools)) if self._crowded else {}
+        for queue in self._crowded & set(required):
+            for node in others:
+                if decisions.fits(json.loads(required[queue]), node.room):
+                    signer = house.link.broker.signer("command", node.id)
+                    house.link.call(*actors.command_node(house.keys, node.id, signer, "serve", queue))
+
+    def make_room(self) -> None:
+        """Ask workers to leave after their tasks, if actors wait for what these take."""
+        wanted = self._wanted_by_actors()
+        free = self._house.residents.free
+        for worker in self._workers.values():
+            if all(amount <= free.get(name, 0.0) for name, amount in wanted.items()):
+                return
+            if worker.takes_room:
+                self._ask_to_leave(worker)
+                for name, amount in worker.required.items():
+                    free[name] = free.get(name, 0.0) + amount
+
+    def awaits(self, request: int) -> bool:
+        """Tell whether a request to the fork server was made here."""
+        return request in self._requests
+
+    def spawned(self, event: Spawned) -> None:
+        """Take note of a worker that began."""
+        worker = self._requests.pop(event.request)
+        worker.process = event.process
+        if self._house.closing:
+            self._tell_to_end(worker)
+
+    def failed(self, event: SpawnFailed) -> None:
+        """Take note of a worker that could not be begun; it is tried again while tasks wait."""
+        worker = self._requests.pop(event.request)
+        _log.error("no process for tasks: %s", event.error)
+        del self._workers[worker.worker]
+        self._house.reactor.after(_TRY_AGAIN, self._serve_when_possible)
+
+    def unanswered(self, requests: Iterable[int]) -> None:
+        """Forget workers whose requests died with the fork server, and start what is needed."""
+        for request in requests:
+            worker = self._requests.pop(request, None)
+            if worker is not None:
+                del self._workers[worker.worker]
+        self._serve_when_possible()
+
+    def exited(self, exit_: Exit) -> None:
+        """Work off the death of a worker, if it is one of these."""
+        for worker in list(self._workers.values()):
+            if worker.process is not None and worker.process.pid == exit_.pid:
+                self._work_off(worker, exit_)
+
+    def end(self, name: str) -> None:
+        """Kill a worker: its task was cancelled by force."""
+        worker = self._workers.get(name)
+        if worker is not None and worker.process is not None:
+            worker.process.kill_group()
+
+    def job_over(self, client: str) -> None:
+        """Have the workers for a driver's tasks leave after their tasks: it is gone."""
+        usual = queue_name(self._house.keys.prefix, client[:8], "")
+        for worker in self._workers.values():
+            if worker.queue == usual or worker.queue.startswith(f"{usual}-"):
+                self._tell_to_end(worker)
+
+    def end_all(self, *, at_once: bool) -> None:
+        """Have every worker leave after its task, or at once."""
+        for worker in self._workers.values():
+            if at_once and worker.process is not None:
+                worker.process.kill_group()
+            else:
+                self._tell_to_end(worker)
+
+    def forget_all(self) -> None:
+        """Kill every worker, telling nobody."""
+        for worker in list(self._workers.values()):
+            if worker.process is not None:
+                worker.process.kill_group()
+            worker.forget_process()
+        self._workers.clear()
+
+    def enforce(self, now: float) -> None:
+        """Kill workers whose task takes too long after they were told to end."""
+        limit = self._house.config.timing.graceful_timeout
+        for worker in self._workers.values():
+            if worker.told_to_end and worker.process is not None and now - worker.told_to_end > limit:
+                worker.process.kill_group()
+
+    def sweep(self) -> None:
+        """Put back tasks that were lost on their way to a worker, and forget queues that nobody uses."""
+        for queue in mapping(self._call("HGETALL", self._house.keys.pools)):
+            self._put_back(queue)
+            self._call(*tasks.close_pool(self._house.keys, queue))
+        for name in items(self._call("SMEMBERS", self._house.keys.rq_queues)):
+            queue = own_queue(self._house.keys.prefix, text(name))
+            if queue:
+                self._call(*tasks.close_pool(self._house.keys, queue))
+        self.serve()
+
+    def _start(self, queue: str, required: dict[str, float], waiting: int) -> None:
+        house = self._house
+        unoccupied = [worker for worker in self._workers.values() if worker.queue == queue and not worker.occupied]
+        free, reserved = house.residents.free, self._wanted_by_actors()
+        left = {name: amount - reserved.get(name, 0.0) for name, amount in free.items()}
+        wanted = decisions.workers_wanted(waiting, len(unoccupied), required, left)
+        if waiting > len(unoccupied) + wanted:
+            self._crowded.add(queue)
+        for _ in range(wanted):
+            self._fork(queue, required)
+
+    def _wanted_by_actors(self) -> dict[str, float]:
+        """Return what waiting actors would take that would have room but for tasks."""
+        wanted: dict[str, float] = {}
+        for required in self._starting.waiting.values():
+            if decisions.fits(required, self._house.residents.free_of_tasks):
+                for name, amount in required.items():
+                    wanted[name] = wanted.get(name, 0.0) + amount
+        return wanted
+
+    def _fork(self, queue: str, required: dict[str, float]) -> None:
+        house = self._house
+        name = ids.new_client_id()
+        worker = TaskWorker(name, queue, required, page_path(house.node, name, "task"))
+        logs = house.config.log_dir
+        request = house.nursery.spawn(
+            house.config.task_worker(name, queue, worker.page_path),
+            logs / f"task-{name}.out",
+            logs / f"task-{name}.err",
+            name="callboard-task",
+        )
+        self._workers[name] = worker
+        self._requests[request] = worker
+
+    def _look_again(self) -> None:
+        if not self._looking:
+            self._looking = True
+            self._house.reactor.after(_LOOK_AGAIN, self._serve_again)
+
+    def _serve_again(self) -> None:
+        self._looking = False
+        self._serve_when_possible()
+
+    def _serve_when_possible(self) -> None:
+        try:
+            self.serve()
+        except BrokerError as error:
+            _log.warning("queues are looked at again: %s", error)
+            self._house.reactor.after(_TRY_AGAIN, self._serve_again)
+
+    def _work_off(self, worker: TaskWorker, exit_: Exit) -> None:
+        try:
+            self._burial.bury(worker.worker, exit_.describe())
+            self._put_back(worker.queue)
+        except BrokerError as error:
+            _log.warning("the end of worker %s waits for Redis: %s", worker.worker, error)
+            self._house.reactor.after(_TRY_AGAIN, lambda: self._work_off(worker, exit_))
+            return
+        worker.forget_process()
+        self._workers.pop(worker.worker, None)
+        self._serve_when_possible()
+
+    def _put_back(self, queue: str) -> None:
+        """Put tasks that were taken and not begun back to their queue; those who still begin them are refused then."""
+        keys = self._house.keys
+        for part in items(self._call("LRANGE", keys.rq_intermediate(queue), 0, -1)):
+            task = text(part)
+            state = items(self._call("HMGET", keys.task(task), "worker", "attempts"))
+            if state[0] == b"":
+                self._call(*tasks.requeue(keys, task, queue, "", int(text(state[1]))))
+            else:
+                self._call("LREM", keys.rq_intermediate(queue), 1, task)
+
+    def _ask_to_leave(self, worker: TaskWorker) -> None:
+        if worker.process is not None and not worker.asked_to_leave:
+            worker.asked_to_leave = True
+            worker.process.signal(signal.SIGUSR1)
+
+    def _tell_to_end(self, worker: TaskWorker) -> None:
+        if worker.process is not None and not worker.told_to_end:
+            worker.told_to_end = time.monotonic()
+            worker.process.signal(signal.SIGTERM)
+
+    def _call(self, *command: Argument) -> Reply:
+        return self._house.link.call(*command)
