@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from callboard_broker import ids
-from callboard_broker.errors import BrokerError
+from callboard_broker.errors import BrokerError, BrokerRefusedError
 from callboard_broker.keys import own_queue, queue_name
 from callboard_broker.operations import actors, tasks
 from callboard_broker.page import page_path
@@ -230,23 +230,36 @@ class Pools:
             self._burial.bury(worker.worker, exit_.describe())
             self._put_back(worker.queue)
         except BrokerError as error:
-            _log.warning("the end of worker %s waits for Redis: %s", worker.worker, error)
-            self._house.reactor.after(_TRY_AGAIN, lambda: self._work_off(worker, exit_))
-            return
+            house = self._house
+            # A callboard that ends with its program may have lost its server already: nobody is left to be told.
+            if not (house.closing and house.config.tied):
+                _log.warning("the end of worker %s waits for Redis: %s", worker.worker, error)
+                house.reactor.after(_TRY_AGAIN, lambda: self._work_off(worker, exit_))
+                return
         worker.forget_process()
         self._workers.pop(worker.worker, None)
         self._serve_when_possible()
 
     def _put_back(self, queue: str) -> None:
         """Put tasks that were taken and not begun back to their queue; those who still begin them are refused then."""
-        keys = self._house.keys
-        for part in items(self._call("LRANGE", keys.rq_intermediate(queue), 0, -1)):
-            task = text(part)
-            state = items(self._call("HMGET", keys.task(task), "worker", "attempts"))
-            if state[0] == b"":
-                self._call(*tasks.requeue(keys, task, queue, "", int(text(state[1]))))
-            else:
-                self._call("LREM", keys.rq_intermediate(queue), 1, task)
+        intermediate = self._house.keys.rq_intermediate(queue)
+        for part in items(self._call("LRANGE", intermediate, 0, -1)):
+            assert isinstance(part, bytes)
+            if not self._requeue(part, queue):
+                self._call("LREM", intermediate, 1, part)
+
+    def _requeue(self, part: bytes, queue: str) -> bool:
+        """Put a task back unless it has begun; tell whether it is one that had not."""
+        keys, task = self._house.keys, part.decode(errors="replace")
+        try:
+            worker, attempts = items(self._call("HMGET", keys.task(task), "worker", "attempts"))
+            waits = worker == b"" and isinstance(attempts, bytes) and attempts.isdigit()
+        except BrokerRefusedError as refusal:
+            _log.warning("what is called the task %s is none: %s", task, refusal)
+            return False
+        if waits:
+            self._call(*tasks.requeue(keys, task, queue, "", int(text(attempts))))
+        return waits
 
     def _ask_to_leave(self, worker: TaskWorker) -> None:
         if worker.process is not None and not worker.asked_to_leave:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from callboard_broker import verdicts
 from callboard_broker.deaths import STATUS_CRASHED
 from callboard_broker.envelope import Outcome, open_fields, sign_outcome
-from callboard_broker.errors import EnvelopeError
+from callboard_broker.errors import BrokerRefusedError, EnvelopeError
 from callboard_broker.operations import tasks
 from callboard_broker.page import StatusPage, page_path
 from callboard_broker.records import TaskRecord
@@ -34,13 +34,13 @@ class TaskSettling:
 
     def lose(self, task: str, worker: str, ended: str) -> None:
         """Have a task whose worker died run again, at once, or settle it when it has no retry left."""
-        stored = mapping(self._link.call("HGETALL", self._keys.task(task)))
-        if not stored or stored["worker"] != worker.encode():
-            return
         broker, keys = self._link.broker, self._keys
         try:
+            stored = mapping(self._link.call("HGETALL", keys.task(task)))
+            if stored.get("worker") != worker.encode():
+                return
             open_fields(broker.signer("task", task), tasks.SIGNED, stored, f"the task {task}")
-        except EnvelopeError as error:
+        except (EnvelopeError, BrokerRefusedError) as error:
             _log.warning("a task was refused: %s", error)
             return
         call, function, name, retries, _, queue = (stored[field].decode() for field in tasks.SIGNED)

@@ -25,7 +25,7 @@ from callboard.worker._watch import Place, Watch
 from callboard_broker import host, ids
 from callboard_broker.deaths import STATUS_OK
 from callboard_broker.envelope import Call, Outcome, open_fields, sign_outcome
-from callboard_broker.errors import EnvelopeError
+from callboard_broker.errors import BrokerRefusedError, EnvelopeError
 from callboard_broker.operations import tasks
 from callboard_broker.page import StatusPage
 from callboard_broker.records import ActorRecord, ClientRecord, TaskRecord
@@ -148,7 +148,13 @@ class TaskLife:
     def _do(self, task: str) -> None:
         settings = self._settings
         begin = tasks.begin(self._keys, task, settings.queue, settings.worker, settings.node)
-        stored = mapping(self._client.ask(*begin))
+        try:
+            stored = mapping(self._client.ask(*begin))
+        except BrokerRefusedError as refusal:
+            if str(refusal).startswith("GONE"):
+                raise
+            _log.warning("what is called the task %s is none: %s", task, refusal)
+            return
         if not stored:
             return
         try:
@@ -233,15 +239,15 @@ class TaskLife:
         client.confirm_soon()
 
     def _settle(self, task: str, stored: Mapping[str, bytes], outcome: Outcome | None) -> None:
-        call, function, queue = (
-            stored.get(name, b"").decode(errors="replace") for name in ("call", "function", "queue")
-        )
+        call, function = (stored.get(name, b"").decode(errors="replace") for name in ("call", "function"))
         mac = b""
         if outcome is not None:
             mac = sign_outcome(self._settings.broker.signer("outcome", call.rpartition("/")[0]), outcome)
         shown = "finished" if outcome is not None and outcome.status == STATUS_OK else "failed"
         ending = tasks.Ending(self._client.id, outcome, mac, shown)
-        self._client.outbound.post(tasks.settle(self._keys, call, task, function, queue, ending), lambda _: None)
+        self._client.outbound.post(
+            tasks.settle(self._keys, call, task, function, self._settings.queue, ending), lambda _: None
+        )
 
     @contextlib.contextmanager
     def _pausing(self) -> Iterator[None]:
