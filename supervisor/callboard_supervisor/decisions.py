@@ -110,20 +110,35 @@ def fits(required: Mapping[str, float], free: Mapping[str, float]) -> bool:
     return all(free.get(name, 0.0) >= amount - 1e-9 for name, amount in required.items())
 
 
-def workers_wanted(waiting: int, unoccupied: int, required: Mapping[str, float], free: Mapping[str, float]) -> int:
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A queue of tasks, as one node sees it.
+
+    Attributes:
+        waiting: Tasks in it.
+        idle: Workers that it has here, or is about to get, and that run nothing.
+        busy: Workers that it has here and that do something.
+        required: Resources that each task takes.
+    """
+
+    waiting: int
+    idle: int
+    busy: int
+    required: Mapping[str, float]
+
+
+def workers_wanted(queue: Queued, free: Mapping[str, float], cpus: int) -> int:
     """Return how many more workers a queue of tasks is to get.
 
     Args:
-        waiting: Tasks in it.
-        unoccupied: Workers that it has, or is about to get, and that run nothing.
-        required: Resources that each task takes.
-        free: Resources that are not taken; workers without a task take none.
+        queue: The queue.
+        free: Resources that are not taken; workers without a task take none, but are about to.
+        cpus: Of the node: so many tasks that take nothing may run at once.
     """
-    wanted = waiting - unoccupied
-    # Those without a task are about to take what is free.
-    left = {name: free.get(name, 0.0) - amount * unoccupied for name, amount in required.items()}
-    room = min((int(left[name] / amount + 1e-9) for name, amount in required.items() if amount), default=wanted)
-    return max(0, min(wanted, room))
+    room = max(1, cpus) - queue.busy - queue.idle
+    if queue.required:
+        room = min(int(free.get(name, 0.0) / amount + 1e-9) for name, amount in queue.required.items()) - queue.idle
+    return max(0, min(queue.waiting - queue.idle, room))
 
 
 def waiting_reason(required: Mapping[str, float], total: Mapping[str, float]) -> str:

@@ -135,11 +135,11 @@ class Pools:
             worker.process.kill_group()
 
     def job_over(self, client: str) -> None:
-        """Have the workers for a driver's tasks leave after their tasks: it is gone."""
+        """Have the workers for a driver's tasks leave after their tasks: it is gone. What waits gets new ones."""
         usual = queue_name(self._house.keys.prefix, client[:8], "")
         for worker in self._workers.values():
-            if worker.queue == usual or worker.queue.startswith(f"{usual}-"):
-                self._tell_to_end(worker)
+            if worker.process is not None and f"{worker.queue}-".startswith(f"{usual}-"):
+                worker.process.signal(signal.SIGTERM)
 
     def end_all(self, *, at_once: bool) -> None:
         """Have every worker leave after its task, or at once."""
@@ -177,11 +177,13 @@ class Pools:
 
     def _start(self, queue: str, required: dict[str, float], waiting: int) -> None:
         house = self._house
-        unoccupied = [worker for worker in self._workers.values() if worker.queue == queue and not worker.occupied]
+        workers = [worker for worker in self._workers.values() if worker.queue == queue]
+        idle = sum(not worker.occupied for worker in workers)
+        told = decisions.Queued(waiting, idle, sum(worker.takes_room for worker in workers), required)
         free, reserved = house.residents.free, self._wanted_by_actors()
         left = {name: amount - reserved.get(name, 0.0) for name, amount in free.items()}
-        wanted = decisions.workers_wanted(waiting, len(unoccupied), required, left)
-        if waiting > len(unoccupied) + wanted:
+        wanted = decisions.workers_wanted(told, left, int(house.residents.total.get("CPU", 0)))
+        if waiting > idle + wanted:
             self._crowded.add(queue)
         for _ in range(wanted):
             self._fork(queue, required)

@@ -285,6 +285,42 @@ def test_a9_tasks_go_to_the_node_that_has_what_they_need(ray: ModuleType, on_sta
         assert ray.get(ref, timeout=20) == 2
 
 
+def test_a9_a_node_that_closes_lets_its_tasks_end(ray: ModuleType, notes: Notes, gate: Path, on_stage: Stage) -> None:
+    """SIGTERM of a supervisor: what runs is finished, what waits is left to others."""
+    options = ["--num-cpus=1", '--resources={"here": 1}', f"--log-dir={on_stage.log_dir}"]
+    command = [sys.executable, "-m", "callboard_supervisor", f"--address={on_stage.address}", *options]
+    with subprocess.Popen(command) as supervisor:
+        hold = ray.remote(errands.hold).options(resources={"here": 1})
+        running, waiting = (hold.remote(str(notes.path), str(gate), line) for line in ("running", "waiting"))
+        wait_until(lambda: "running began" in notes.lines(), what="the task", timeout=20)
+        supervisor.send_signal(signal.SIGTERM)
+        ready, _ = ray.wait([waiting, running], timeout=0.5)
+        assert ready == []
+        gate.touch()
+        assert supervisor.wait(timeout=20) == 0
+    assert ray.get(running, timeout=BOUND) == "running"
+    assert "waiting began" not in notes.lines()
+    with another_supervisor(on_stage, resources='{"here": 1}'):
+        assert ray.get(waiting, timeout=20) == "waiting"
+
+
+def test_a9_an_actor_gets_room_although_tasks_wait(ray: ModuleType, notes: Notes, gate: Path) -> None:
+    """Tasks give way to an actor that waits for CPUs, and go on when it is gone."""
+    hold = ray.remote(errands.hold)
+    first = [hold.remote(str(notes.path), str(gate), f"{number}") for number in range(8)]
+    wait_until(lambda: len(notes.lines()) == 8, what="all CPUs to be taken")
+    closed = gate.with_name("closed")
+    rest = [hold.remote(str(notes.path), str(closed), f"rest {number}") for number in range(40)]
+    actor = ray.remote(Mortal).options(num_cpus=2).remote(str(notes.path.with_name("actor")))
+    called = actor.note.remote("served")
+    gate.touch()
+    assert ray.get(called, timeout=BOUND) == "served"
+    assert sorted(ray.get(first, timeout=BOUND)) == [f"{number}" for number in range(8)]
+    del actor, called
+    closed.touch()
+    assert len(ray.get(rest, timeout=20)) == 40
+
+
 def test_a9_a_task_outlives_its_supervisor(ray: ModuleType, notes: Notes, gate: Path, on_stage: Stage) -> None:
     """What runs goes on and is answered; a worker that dies then is found by another supervisor."""
     with another_supervisor(on_stage, resources='{"here": 2}') as first:

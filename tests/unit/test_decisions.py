@@ -8,7 +8,7 @@ from callboard_broker.deaths import DeathCause, Reason, killed, out_of_scope
 from callboard_broker.envelope import Call
 from callboard_broker.records import ActorRecord
 from callboard_supervisor import decisions
-from callboard_supervisor.decisions import Ended
+from callboard_supervisor.decisions import Ended, Queued
 from callboard_supervisor.liveness import Observer
 
 CRASH = Ended("signal 9 (SIGKILL)")
@@ -134,3 +134,24 @@ def test_causes_survive_being_stored() -> None:
     """What is written is what is read."""
     cause = DeathCause(Reason.OWNER_DIED, "", owner="me", never_started=True)
     assert DeathCause.from_json(cause.to_json()) == cause
+
+
+@pytest.mark.parametrize(
+    ("queue", "free", "wanted"),
+    [
+        (Queued(5, 0, 0, {"CPU": 1.0}), 4.0, 4),
+        (Queued(2, 0, 0, {"CPU": 1.0}), 4.0, 2),
+        # Those that run nothing take what waits, and soon the room for it.
+        (Queued(5, 2, 0, {"CPU": 1.0}), 4.0, 2),
+        (Queued(2, 2, 0, {"CPU": 1.0}), 4.0, 0),
+        (Queued(5, 0, 0, {"CPU": 0.5}), 1.0, 2),
+        (Queued(5, 0, 0, {"CPU": 1.0}), -1.0, 0),
+        (Queued(5, 0, 0, {"CPU": 1.0, "gpu": 1.0}), 4.0, 0),
+        # What takes nothing is not let loose all the same.
+        (Queued(100, 0, 0, {}), 0.0, 4),
+        (Queued(100, 1, 2, {}), 0.0, 1),
+    ],
+)
+def test_a9_workers_for_a_queue(queue: Queued, free: float, wanted: int) -> None:
+    """As many as tasks wait for, and as there is room for, on a node with four CPUs."""
+    assert decisions.workers_wanted(queue, {"CPU": free}, 4) == wanted

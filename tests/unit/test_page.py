@@ -93,6 +93,16 @@ def test_the_fields_of_a_life(pair: tuple[StatusPage, StatusPage]) -> None:
     assert 0 < first == reader.ending_since <= time.monotonic_ns()
 
 
+def test_a9_a_task_that_pauses(pair: tuple[StatusPage, StatusPage]) -> None:
+    """Its worker says so while it waits for others."""
+    ours, theirs = pair
+    seen = [theirs.pausing]
+    for pausing in (True, False):
+        ours.pause(pausing=pausing)
+        seen.append(theirs.pausing)
+    assert seen == [False, True, False]
+
+
 @given(commands=st.lists(st.one_of(st.tuples(NUMBERS, NUMBERS), st.integers(0, 30)), max_size=60))
 def test_slots_hold_what_was_claimed(
     tmp_path_factory: pytest.TempPathFactory, commands: list[tuple[int, int] | int]
