@@ -7,7 +7,7 @@ it, no callback, no result is unpickled. The task with that id is signed.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import redis
 from rq import Queue
@@ -28,10 +28,10 @@ LISTED: Final = 480
 
 
 class _Job(Job):
-    """A job of which nothing is read but that it is there."""
+    """A job of which nothing is read."""
 
-    def restore(self, raw_data: Any) -> None:
-        """Leave what is stored alone."""
+    def refresh(self) -> None:
+        """Leave what is stored alone; it need not even be there."""
 
 
 class JobTaker(SimpleWorker):
