@@ -43,6 +43,7 @@ class Caretaker:
         self.endings = Endings(house, self.burial, output, self._restart)
         self.starting = Starting(house, output, self.endings.end)
         self.pools = Pools(house, self.burial, self.starting)
+        self.starting.make_room = self.pools.make_room
 
     def look(self, actor: str) -> None:
         """Do what an actor's record calls for. May be called at any time, for any actor, any number of times."""

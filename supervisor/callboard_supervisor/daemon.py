@@ -70,7 +70,7 @@ class Daemon:
         house.reactor.every(timing.beat_interval, self._beat)
         house.reactor.every(timing.beat_interval, self._sweep)
         house.reactor.every(min(0.5, timing.graceful_timeout / 5), self._grace.sweep)
-        house.reactor.every(0.1, self._place_waiting)
+        house.reactor.every(0.1, self._caretaker.starting.place_waiting)
         if self._config.tied:
             house.reactor.watch(sys.stdin.fileno(), self._untied)
         if notify_fd is not None:
@@ -120,12 +120,6 @@ class Daemon:
             resident.forget_process(self._house.node)
             self._house.residents.dismiss(resident.actor)
         self._caretaker.pools.forget_all()
-
-    def _place_waiting(self) -> None:
-        starting = self._caretaker.starting
-        if starting.waiting:
-            starting.place_waiting()
-            self._caretaker.pools.make_room()
 
     def _expelled(self) -> None:
         _log.error("this node was declared lost and others took over its actors: it ends")

@@ -46,6 +46,8 @@ class Starting:
         self._requests: dict[int, tuple[Resident, float]] = {}
         #: Actors that were read from the requests and have no room yet, and what they require.
         self.waiting: dict[str, dict[str, float]] = {}
+        #: Has tasks give way to those that wait.
+        self.make_room: Callable[[], None] = lambda: None
 
     def place(self, actor: str) -> None:
         """Start an actor that nobody runs, or keep it waiting for room, or end it if it need not start any more."""
@@ -186,7 +188,8 @@ class Starting:
     def _wait_for_room(self, record: ActorRecord) -> None:
         house = self._house
         actor = record.actor_id
+        self.waiting[actor] = record.required
+        self.make_room()
         reason = decisions.waiting_reason(record.required, house.residents.total)
         if record.pending_reason != reason:
             house.link.call("HSET", house.keys.actor(actor), "pending_reason", reason)
-        self.waiting[actor] = record.required

@@ -306,18 +306,20 @@ def test_a9_a_node_that_closes_lets_its_tasks_end(ray: ModuleType, notes: Notes,
         assert ray.get(waiting, timeout=20) == "waiting"
 
 
-def test_a9_an_actor_gets_room_although_tasks_wait(ray: ModuleType, notes: Notes, gate: Path) -> None:
-    """Tasks give way to an actor that waits for CPUs, and go on when it has them."""
-    relay = ray.remote(errands.relay)
-    for _ in range(16):
-        relay.remote(str(notes.path), str(gate))
-    wait_until(lambda: notes.count("passed on") > 16, what="all CPUs to be taken")
+def test_a9_an_actor_gets_room_although_tasks_wait(ray: ModuleType, notes: Notes, gate: Path, on_stage: Stage) -> None:
+    """Workers leave after their tasks for an actor that waits for CPUs; the others go on with what waits."""
+    hold, later = ray.remote(errands.hold), gate.with_name("later")
+    first = [hold.remote(str(notes.path), str(gate), f"{number}") for number in range(8)]
+    wait_until(lambda: len(notes.lines()) == 8, what="all CPUs to be taken")
+    rest = [hold.remote(str(notes.path), str(later), f"rest {number}") for number in range(20)]
     actor = ray.remote(Mortal).options(num_cpus=2).remote(str(notes.path.with_name("actor")))
-    assert ray.get(actor.note.remote("served"), timeout=BOUND) == "served"
-    before = notes.count("passed on")
-    wait_until(lambda: notes.count("passed on") > before + 16, what="tasks to go on")
+    record = on_stage.broker.keys.actor(actor._actor_id)
+    wait_until(lambda: mapping(on_stage.wire.call("HGETALL", record))["pending_reason"], what="the actor to wait")
     gate.touch()
-    del actor
+    assert ray.get(actor.note.remote("served"), timeout=BOUND) == "served"
+    wait_until(lambda: sum("rest" in line for line in notes.lines()) == 6, what="tasks to take what is left")
+    later.touch()
+    assert len(ray.get([*first, *rest], timeout=20)) == 28
 
 
 def test_a9_a_task_outlives_its_supervisor(ray: ModuleType, notes: Notes, gate: Path, on_stage: Stage) -> None:

@@ -2,14 +2,13 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from tests.support.mortals import WAYS, Notes, crash, pass_gate, pause
+from tests.support.mortals import WAYS, Notes, crash, pass_gate
 
 import callboard
 
-__all__ = ["add", "descend", "die", "divide", "hold", "keep", "pid", "relay", "stagger", "tell", "trickle"]
+__all__ = ["add", "descend", "die", "divide", "hold", "keep", "pid", "stagger", "tell", "trickle"]
 
 
 def add(first: Any, second: Any = 1) -> Any:
@@ -67,14 +66,6 @@ def descend(levels: int) -> list[int]:
         return [os.getpid()]
     deeper: list[int] = callboard.get(callboard.remote(descend).remote(levels - 1))
     return [os.getpid(), *deeper]
-
-
-def relay(notes: str, gate: str) -> None:
-    """Submit the same again until a gate opens, so that there always is something to do."""
-    Notes(notes).add("passed on")
-    if not Path(gate).exists():
-        callboard.remote(relay).remote(notes, gate)
-        pause(0.02)
 
 
 def keep(cls: type, *args: Any) -> tuple[int, Any]:
