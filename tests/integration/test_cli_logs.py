@@ -28,10 +28,16 @@ def ray(on_stage: Stage) -> ModuleType:
 @pytest.fixture
 def talker(ray: ModuleType) -> Iterator[Any]:
     """Create an actor that has written something."""
-    made = ray.remote(max_restarts=1)(Talker).options(name="talker").remote("one")
-    ray.get([made.say.remote("two", "three"), made.complain.remote("oh")], timeout=BOUND)
+    made = speaking(ray, "talker")
     yield made
     ray.kill(made)
+
+
+def speaking(ray: ModuleType, name: str) -> Any:
+    """Create an actor of a name that has written something."""
+    made = ray.remote(max_restarts=1)(Talker).options(name=name).remote("one")
+    ray.get([made.say.remote("two", "three"), made.complain.remote("oh")], timeout=BOUND)
+    return made
 
 
 def logs(*words: str, code: int = 0) -> str:
@@ -51,15 +57,16 @@ def test_l5_logs_of_an_actor(talker: Any) -> None:
     assert logs("talker", "--tail", "0") == ""
 
 
-def test_l5_logs_outlive_restarts_and_the_actor(ray: ModuleType, talker: Any) -> None:
-    """L5: also under its name, which nobody bears any more."""
+def test_l5_logs_outlive_restarts_and_the_actor(ray: ModuleType) -> None:
+    """L5: also under its name, which nobody bears any more; of several, the one that died last has it."""
+    talker = speaking(ray, "unique")
     talker.die_saying.remote("crash\n")
     wait_for_restart(talker, 1)
-    assert logs("talker") == "one\ntwo\nthree\ncrash\none\n"
+    assert logs("unique") == "one\ntwo\nthree\ncrash\none\n"
     ray.kill(talker)
     wait_for_death(talker)
-    assert logs("talker", "--tail", "1") == logs(talker._actor_id, "--tail", "1") == "one\n"
-    assert logs("talker", "--follow").endswith("crash\none\n")
+    assert logs("unique", "--tail", "1") == logs(talker._actor_id, "--tail", "1") == "one\n"
+    assert logs("unique", "--follow").endswith("crash\none\n")
 
 
 def test_l5_logs_are_followed_until_the_end(ray: ModuleType, talker: Any) -> None:
