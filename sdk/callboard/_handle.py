@@ -11,7 +11,7 @@ from callboard import _serde
 from callboard._definition import TERMINATE
 from callboard._generics import T_co
 from callboard._options import MethodOptions
-from callboard._ref import ObjectRef
+from callboard._ref import ObjectRef, references
 from callboard._stream import ObjectRefGenerator, StreamResult
 
 if TYPE_CHECKING:
@@ -129,10 +129,7 @@ class ActorMethod(Generic[P, R_co]):
             call, _ = client.call(hold, name.encode(), (args, kwargs), terms, retries=retries, opts=opts, stream=stream)
             return ObjectRefGenerator(client, call, stream)
         call, result = client.call(hold, name.encode(), (args, kwargs), terms, retries=retries, opts=opts)
-        if returns == 1:
-            return ObjectRef(client, call, result)
-        result.returns = returns
-        return [ObjectRef(client, call, result, index) for index in range(returns)] if returns else None
+        return references(client, call, result, returns)
 
     @overload
     def options(self, *, num_returns: None = None, **given: Unpack[MethodKeywords]) -> ActorMethod[P, R_co]: ...

@@ -82,6 +82,14 @@ class ObjectRef(Generic[T_co]):
         return rebuild, (self.hex(),)
 
 
+def references(client: Client, call: str, result: Result, number: int) -> Any:
+    """Return the references that a call gives: one, a list of several, or None for no value."""
+    if number == 1:
+        return ObjectRef(client, call, result)
+    result.returns = number
+    return [ObjectRef(client, call, result, index) for index in range(number)] if number else None
+
+
 def rebuild(ref_id: str) -> ObjectRef[Any]:
     """Make a reference from its pickled form: this process holds the object, too, from now on."""
     from callboard import _session  # noqa: PLC0415 - pickles name this function; the session is needed only when it runs

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, ove
 from callboard import _environment, _serde, _session
 from callboard import _retry_policy as retry_policy
 from callboard._definition import Definition, signature_of
-from callboard._ref import ObjectRef
+from callboard._ref import ObjectRef, references
 from callboard._result import Result
 from callboard._stream import ObjectRefGenerator, StreamResult
 from callboard._tasks import Order
@@ -111,10 +111,7 @@ class RemoteFunction(Generic[P, R_co]):
             return ObjectRefGenerator(client, call, stream)
         result = Result()
         call = client.tasks.submit(self._order(client, 0), (args, kwargs), result)
-        if returns == 1:
-            return ObjectRef(client, call, result)
-        result.returns = returns
-        return [ObjectRef(client, call, result, index) for index in range(returns)] if returns else None
+        return references(client, call, result, returns)
 
     @overload
     def options(self, *, num_returns: None = None, **given: Unpack[TaskKeywords]) -> RemoteFunction[P, R_co]: ...

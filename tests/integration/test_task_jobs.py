@@ -36,20 +36,6 @@ BOUND = 10
 
 
 @pytest.fixture
-def notes(tmp_path: Path) -> Notes:
-    """Give the test a file for what its tasks do."""
-    return Notes(tmp_path / "notes")
-
-
-@pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Path]:
-    """Give the test a gate, which is opened at its end."""
-    path = tmp_path / "gate"
-    yield path
-    path.touch()
-
-
-@pytest.fixture
 def connection(on_stage: Stage) -> Iterator[redis.Redis]:
     """Connect as RQ's tools do."""
     with redis.Redis.from_url(on_stage.address) as found:

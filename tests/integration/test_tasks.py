@@ -2,7 +2,6 @@
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,20 +16,6 @@ from callboard_broker.wire import mapping
 
 #: Seconds by which something that is not the 30 s of a timeout has happened.
 BOUND = 10
-
-
-@pytest.fixture
-def notes(tmp_path: Path) -> Notes:
-    """Give the test a file for what its tasks do."""
-    return Notes(tmp_path / "notes")
-
-
-@pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Path]:
-    """Give the test a gate, which is opened at its end."""
-    path = tmp_path / "gate"
-    yield path
-    path.touch()
 
 
 def test_a9_results_and_arguments(ray: ModuleType) -> None:
