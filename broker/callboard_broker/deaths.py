@@ -45,6 +45,8 @@ STATUS_DIED: Final = b"died"
 STATUS_UNAVAILABLE: Final = b"unavailable"
 STATUS_CANCELLED: Final = b"cancelled"
 STATUS_CRASHED: Final = b"crashed"
+#: Not an outcome: the worker that may have had a cancelled call in hand will not start it.
+STATUS_HEARD: Final = b"heard"
 
 SENTENCES: Final = {
     Reason.RAY_KILL: "The actor is dead because it was killed by `callboard.kill`.",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from callboard._client import PATIENCE
 from callboard._ref import ObjectRef
 from callboard._result import Queued
 from callboard._stream import ObjectRefGenerator
@@ -13,9 +12,10 @@ from callboard._stream import ObjectRefGenerator
 def cancel(ref: ObjectRef[Any] | ObjectRefGenerator[Any], *, force: bool = False, recursive: bool = True) -> None:
     """Cancel a call; when this returns, its reference has an outcome: an earlier one, or `TaskCancelledError`.
 
-    A call that waits never runs, and those behind it go on. A coroutine that runs gets `asyncio.CancelledError`; a
-    plain method that runs is not interrupted, and what it returns is thrown away. A remote function that runs is
-    interrupted by `KeyboardInterrupt`. A call that has its outcome keeps it.
+    A call that waits never runs, and those behind it go on; this waits, a second at most, for the worker to say so when
+    it may have the call in hand. A coroutine that runs gets `asyncio.CancelledError`; a plain method that runs is not
+    interrupted, and what it returns is thrown away. A remote function that runs is interrupted by `KeyboardInterrupt`.
+    A call that has its outcome keeps it. ``__ray_terminate__`` is not taken back: its actor takes no more calls.
 
     Args:
         ref: What the call returned, in the process that made the call. A generator ends with a reference that has the
@@ -37,6 +37,5 @@ def cancel(ref: ObjectRef[Any] | ObjectRefGenerator[Any], *, force: bool = False
     client.require_open(ref)
     if result.done:
         return
-    if not client.cancel(ref._id.encode(), result, force=force):  # noqa: SLF001
+    if not client.withdrawals.cancel(ref._id.encode(), result, force=force):  # noqa: SLF001
         raise ValueError(f"{ref!r} is not of a call that this process made: cancel it where it was called")
-    client.wait(lambda: result.done, PATIENCE)

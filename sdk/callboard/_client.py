@@ -15,17 +15,17 @@ from callboard._holding import Hold, Holdings
 from callboard._housekeeper import Housekeeper
 from callboard._inbox import Inbox
 from callboard._objects import OBJECT, Objects
-from callboard._outbound import Outbound
+from callboard._outbound import PATIENCE, Outbound
 from callboard._reader import BackgroundReader
-from callboard._result import STATUS_LOCAL, Queued, Result, Sent
+from callboard._result import FINAL, STATUS_LOCAL, Result, Sent
 from callboard._route import Outgoing, Route
 from callboard._stream import StreamResult
 from callboard._tasks import Tasks
 from callboard._verdict import Verdicts
+from callboard._withdrawal import Withdrawals
 from callboard.exceptions import RaySystemError
-from callboard_broker import verdicts
-from callboard_broker.deaths import SEALED_TERMINATE, STATUS_CANCELLED
-from callboard_broker.envelope import Outcome, call_fields, sign_outcome
+from callboard_broker.deaths import SEALED_TERMINATE, STATUS_HEARD
+from callboard_broker.envelope import call_fields
 from callboard_broker.errors import BrokerUnreachableError
 from callboard_broker.operations import actors, calls, clients
 from callboard_broker.wire import Reply, ReplyError, checked, pack
@@ -37,12 +37,11 @@ if TYPE_CHECKING:
     from callboard._ref import ObjectRef
     from callboard._terms import Terms
     from callboard_broker.broker import Broker
+    from callboard_broker.envelope import Outcome
     from callboard_broker.records import ClientRecord
     from callboard_broker.wire import Argument, Wire
 
 TERMINATE_METHOD = TERMINATE.encode()
-#: Seconds for which a broken connection is tried again before what waits on it fails.
-PATIENCE = 30.0
 
 
 class Client:
@@ -78,12 +77,12 @@ class Client:
         self.outbound = Outbound(lambda: self._connect("out"))
         self.housekeeper = Housekeeper(self._beat, beat_interval)
         self.holdings = Holdings(self)
-        self._outcome_signer = broker.signer("outcome", self.id)
+        self.outcome_signer = broker.signer("outcome", self.id)
         self.inbox = Inbox(
             self.keys.inbox(self.id),
             lambda: self._connect("in"),
             self.outbound,
-            self._outcome_signer,
+            self.outcome_signer,
             self.deliver,
         )
         self.reader = BackgroundReader(self.inbox)
@@ -91,6 +90,7 @@ class Client:
         self.objects = Objects(self)
         self.deadlocks = Deadlocks(self)
         self.tasks = Tasks(self)
+        self.withdrawals = Withdrawals(self)
         #: Entered while a thread waits for outcomes; a worker that runs tasks lends its room to others meanwhile.
         self.pausing: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
         self._confirming = False
@@ -171,28 +171,19 @@ class Client:
         """Call ``__ray_terminate__``: the actor ends after the calls before it, and takes none after it."""
         return self.call(hold, TERMINATE_METHOD, ((), {}), terms)
 
-    def cancel(self, call: bytes, result: Result, *, force: bool = False) -> bool:
-        """Take a call back, unless it has its outcome; tell whether it is one of this client's. Force is for tasks.
-
-        When this returns, the outcome is there or in the inbox.
-        """
-        if isinstance(result.sent, Queued):
-            return self.tasks.cancel(call, result, result.sent, force=force)
+    def withdraw(self, result: Result, outcome: Outcome) -> bool:
+        """Give a call that waits here to be sent an outcome instead; tell whether it is one."""
         with self.outbound.lock:
             route = next((route for route in self._routes.values() if route.withdraw(result)), None)
-        if route is None and call not in self._pending:
+        if route is None:
             return False
-        outcome = Outcome(call, STATUS_CANCELLED, b"", verdicts.cancelled(call.decode()))
-        if route:
-            result.resolve(outcome.status, outcome.body)
-            self._advance(route)
-            return True
-        self.outbound.flush()
-        if result.sent is not None:
-            mac = sign_outcome(self._outcome_signer, outcome)
-            self.outbound.post(calls.cancel(self.keys, self.id, *result.sent, outcome=outcome, mac=mac), _ignore)
-            self.outbound.flush()
+        result.resolve(outcome.status, outcome.body)
+        self._advance(route)
         return True
+
+    def awaits(self, call: bytes) -> bool:
+        """Tell whether a call was made here and has no outcome."""
+        return call in self._pending
 
     def tell(self, actor: str, op: str, call: bytes, number: int) -> None:
         """Tell an actor's worker something about a call of this client, soon."""
@@ -240,6 +231,9 @@ class Client:
 
     def deliver(self, outcome: Outcome) -> None:
         """Resolve the call that an outcome belongs to; one that nobody waits for gives back what it carries."""
+        if outcome.status == STATUS_HEARD:
+            self.withdrawals.heard(outcome.call)
+            return
         result = self._pending.pop(outcome.call, None)
         targets = outcome.tokens.decode().split()
         keep = self.holdings.tokens(outcome.call.decode(), targets) if targets else None
@@ -328,13 +322,11 @@ class Client:
         self._pending[call] = out.result
         if targets:
             self._send_carrying(seq, out, body, targets)
-        elif out.opts or out.method == TERMINATE_METHOD:
-            fields = self._fields(seq, out, out.opts, body)
-            command = (
-                actors.seal(self.keys, actor, SEALED_TERMINATE, fields)
-                if out.method == TERMINATE_METHOD
-                else calls.post(self.keys.mailbox(actor), fields)
-            )
+        elif out.method == TERMINATE_METHOD:
+            command = actors.seal(self.keys, actor, SEALED_TERMINATE, self._fields(seq, out, out.opts, body))
+            self.outbound.post_locked(pack(command), lambda reply: self._acknowledged(call, actor, FINAL, reply))
+        elif out.opts:
+            command = calls.post(self.keys.mailbox(actor), self._fields(seq, out, out.opts, body))
             self.outbound.post_locked(pack(command), lambda reply: self._acknowledged(call, actor, seq, reply))
         else:
             packed = out.hold.writer.write(call, seq, out.method, out.retries, self.now_ms(), body)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+#: Seconds for which a broken connection is tried again before what waits on it fails.
+PATIENCE: Final = 30.0
 #: Unread replies from which the sender looks for them itself.
 _LOOK: Final = 64
 #: Nanoseconds after a packet within which what follows is part of a burst.

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 #: Status of an outcome that this process gave itself: its body is a pickled exception.
 STATUS_LOCAL = b"local"
 
+#: Stands for the number of the call that ends an actor.
+FINAL = 0
+
 _registering = threading.Lock()
 
 
@@ -25,7 +28,7 @@ class Sent(NamedTuple):
     Attributes:
         actor: To which actor.
         entry: Its entry in the mailbox.
-        seq: Its number among those of this client to that actor.
+        seq: Its number among those of this client to that actor; `FINAL` for the call that ends it.
     """
 
     actor: str

@@ -186,7 +186,7 @@ class ObjectRefGenerator(Generic[T]):
 def _abandon(client: Client, call: str, result: StreamResult) -> None:
     """End a call whose items nobody can read any more."""
     if not (result.done or client.closed):
-        client.cancel(call.encode(), result)
+        client.withdrawals.withdraw(call.encode(), result)
 
 
 def _set(came: concurrent.futures.Future[None]) -> None:

@@ -95,8 +95,8 @@ class Tasks:
                 client.expect(ref, lambda: self._advance(submission))
         return call.decode()
 
-    def cancel(self, call: bytes, result: Result, queued: Queued, *, force: bool = False) -> bool:
-        """Take a task back, unless it has its outcome; tell whether it is one of this client's.
+    def cancel(self, call: bytes, result: Result, queued: Queued, *, force: bool = False) -> None:
+        """Take a task back, unless it has its outcome.
 
         When this returns, the outcome is there or in the inbox, and what runs will have been interrupted soon.
         """
@@ -106,7 +106,7 @@ class Tasks:
             waited = self._waiting.pop(call, None)
         if waited is not None:
             result.resolve(outcome.status, outcome.body)
-            return True
+            return
         client.outbound.flush()
         ending = tasks.Ending("*", outcome, sign_outcome(client.broker.signer("outcome", client.id), outcome), "")
         settle = tasks.settle(client.keys, call.decode(), queued.task, queued.function, queued.queue, ending)
@@ -118,7 +118,6 @@ class Tasks:
                 client.ask(*actors.command_node(client.keys, node, signer, "end", worker))
             else:
                 client.ask(*tasks.tell(client.keys, worker, "cancel", call, 0))
-        return True
 
     def tell(self, op: str, call: bytes, number: int) -> None:
         """Tell the worker that runs a task something about it, soon; nobody, when none does."""

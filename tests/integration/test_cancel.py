@@ -1,36 +1,20 @@
 """C6: cancelling calls."""
 
-import contextlib
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
+import psutil
 import pytest
 from tests.support.kinds import KINDS, Several, Swift, create
-from tests.support.looking import state, wait_for_restart
+from tests.support.looking import state, wait_for_death, wait_for_restart
 from tests.support.mortals import Mortal, Notes
 from tests.support.stage import Stage
 from tests.support.waiting import wait_until
 
-from callboard_broker.wire import items, text
+from callboard_broker.wire import items
 
 BOUND = 10
-
-
-@contextlib.contextmanager
-def heard(stage: Stage, actor: Any) -> Iterator[None]:
-    """Wait until the actor's worker has heard what it is told meanwhile: it listens again."""
-
-    def listens() -> int:
-        clients = text(stage.wire.call("CLIENT", "LIST")).splitlines()
-        (mine,) = [line for line in clients if f"watch:{actor._actor_id} " in line]
-        return int(mine.partition("tot-cmds=")[2].split()[0])
-
-    before = listens()
-    yield
-    # Two questions and a read, over and over: the read that hears, and the next one.
-    wait_until(lambda: listens() >= before + 6, what="the worker to hear")
 
 
 def test_c6_a_waiting_call_never_runs(ray: ModuleType, notes: Notes, gate: Path) -> None:
@@ -49,9 +33,7 @@ def test_c6_a_waiting_call_never_runs(ray: ModuleType, notes: Notes, gate: Path)
     assert ray.get(actor.note.remote("later"), timeout=BOUND) == "later"
 
 
-def test_c6_a_call_that_the_worker_has_in_hand_never_runs(
-    ray: ModuleType, on_stage: Stage, notes: Notes, gate: Path
-) -> None:
+def test_c6_a_call_that_the_worker_has_in_hand_never_runs(ray: ModuleType, notes: Notes, gate: Path) -> None:
     """Also when it was read together with the one that runs."""
     actor = ray.remote(Several).remote(str(notes.path))
     first = notes.path.with_name("first")
@@ -62,12 +44,62 @@ def test_c6_a_call_that_the_worker_has_in_hand_never_runs(
     wait_until(lambda: state(actor).mailbox_length == 6, what="the calls to be there")
     first.touch()
     wait_until(lambda: "running began" in notes.lines(), what="the next call")
-    with heard(on_stage, actor):
-        ray.cancel(refs[2])
-        ray.cancel(refs[0])
+    ray.cancel(refs[2])
+    ray.cancel(refs[0])
     gate.touch()
     assert ray.get([blocker, running, refs[1], refs[3]], timeout=BOUND) == ["blocker", "running", "1", "3"]
     assert [line for line in notes.lines() if line in "0123"] == ["1", "3"]
+
+
+@pytest.mark.parametrize("kind", ["serial", *KINDS])
+def test_c6_no_call_starts_once_cancel_has_returned(ray: ModuleType, notes: Notes, gate: Path, kind: str) -> None:
+    """Not even when what it waited for ends in that very moment: `cancel` waits for the worker that has it in hand."""
+    actor = create("threaded" if kind == "serial" else kind, notes, at_once=1 if kind == "serial" else 2)
+    for number in range(20):
+        gates = [gate.with_name(f"gate {number}.{at}") for at in range(2)]
+        running = [actor.hold.remote(str(one), one.name) for one in gates]
+        refs = [actor.note.remote(f"{number}/{at}") for at in range(20)]
+        wait_until(partial(notes.count, f"{gates[0].name} began"), what="the first call")
+        if kind == "serial":
+            # The next read takes everything that waits.
+            gates[0].touch()
+        wait_until(partial(notes.count, f"{gates[1].name} began"), what="the second call")
+        for ref in refs[:-1]:
+            ray.cancel(ref)
+        for one in gates:
+            one.touch()
+        assert ray.get([*running, refs[-1]], timeout=BOUND)[-1] == f"{number}/19"
+    assert [line for line in notes.lines() if "/" in line] == [f"{number}/19" for number in range(20)]
+
+
+def test_c6_cancelling_does_not_wait_long_for_a_worker_that_is_stopped(
+    ray: ModuleType, notes: Notes, gate: Path
+) -> None:
+    """It does not know of the call when it goes on, and what it answers is thrown away."""
+    actor = ray.remote(Several).remote(str(notes.path))
+    running, waiting = actor.hold.remote(str(gate), "running"), actor.note.remote("waiting")
+    wait_until(lambda: "running began" in notes.lines(), what="the call to run")
+    process = psutil.Process(state(actor).pid)
+    process.suspend()
+    ray.cancel(waiting)
+    with pytest.raises(ray.exceptions.TaskCancelledError):
+        ray.get(waiting, timeout=0)
+    process.resume()
+    gate.touch()
+    assert ray.get(running, timeout=BOUND) == "running"
+
+
+def test_c6_the_call_that_ends_an_actor_is_not_taken_back(ray: ModuleType, notes: Notes, gate: Path) -> None:
+    """An actor that takes no more calls ends, whatever is cancelled."""
+    actor = ray.remote(Several).remote(str(notes.path))
+    running = actor.hold.remote(str(gate), "running")
+    end = actor.__ray_terminate__.remote()
+    ray.cancel(end)
+    gate.touch()
+    assert ray.get(running, timeout=BOUND) == "running"
+    with pytest.raises(ray.exceptions.RayActorError):
+        ray.get(end, timeout=BOUND)
+    wait_for_death(actor)
 
 
 def test_c6_nothing_is_left_of_cancelled_calls(ray: ModuleType, on_stage: Stage, notes: Notes, gate: Path) -> None:
@@ -95,16 +127,13 @@ def test_c6_nothing_is_left_of_cancelled_calls(ray: ModuleType, on_stage: Stage,
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_c6_a_call_that_waits_for_room_never_runs(
-    ray: ModuleType, on_stage: Stage, notes: Notes, gate: Path, kind: str
-) -> None:
+def test_c6_a_call_that_waits_for_room_never_runs(ray: ModuleType, notes: Notes, gate: Path, kind: str) -> None:
     """It is in the worker's hand already, and forgotten there."""
     actor = create(kind, notes, at_once=2)
     running = [actor.hold.remote(str(gate), f"{number}") for number in range(2)]
     waiting = [actor.note.remote(f"waiting {number}") for number in range(3)]
     wait_until(lambda: len(notes.lines()) == 3, what="the calls to run")
-    with heard(on_stage, actor):
-        ray.cancel(waiting[1])
+    ray.cancel(waiting[1])
     with pytest.raises(ray.exceptions.TaskCancelledError):
         ray.get(waiting[1], timeout=0)
     gate.touch()

@@ -1,8 +1,9 @@
 #!lua flags=allow-oom
 -- Take a call back: remove it from its mailbox, and tell the worker, which may have it in hand.
--- KEYS: mailbox sealed attempts carried outbox control inbox
+-- KEYS: record mailbox sealed attempts carried outbox control inbox
 -- ARGV: entry call number status mac body
--- Returns 1, or 0 when the call had been settled before, perhaps by this script. Either way its outcome is in the inbox.
+-- Returns 1; 2 when a worker may have the call in hand, and will say that it has heard; 0 when the call had been settled
+-- before, perhaps by this script. In any case its outcome is in the inbox.
 if redis.call('XDEL', mailbox, entry) + redis.call('XDEL', sealed, entry) == 0 then
   return 0
 end
@@ -14,4 +15,7 @@ end
 redis.call('HDEL', attempts, call)
 redis.call('XADD', inbox, 'NOMKSTREAM', '*', 'id', call, 'status', status, 'tokens', '', 'mac', mac, 'body', body)
 redis.call('XADD', control, 'MAXLEN', '~', '1000', '*', 'op', 'cancel', 'call', call, 'number', number)
+if redis.call('HGET', record, 'state') == 'ALIVE' then
+  return 2
+end
 return 1

@@ -49,10 +49,18 @@ def cancel(
     """
     return script("cancel").eval(
         [
-            keys.mailbox(actor), keys.sealed(actor), keys.attempts(actor), keys.carried(actor), keys.outbox,
-            keys.control(actor), keys.inbox(client),
+            keys.actor(actor), keys.mailbox(actor), keys.sealed(actor), keys.attempts(actor), keys.carried(actor),
+            keys.outbox, keys.control(actor), keys.inbox(client),
         ],
         [entry, outcome.call, number, outcome.status, mac, outcome.body],
+    )  # fmt: skip
+
+
+def heard(keys: Keyspace, caller: str, outcome: Outcome, mac: bytes) -> Command:
+    """Tell a caller that its cancelled call does not start any more."""
+    return (
+        "XADD", keys.inbox(caller), "NOMKSTREAM", "*", "id", outcome.call, "status", outcome.status, "tokens",
+        outcome.tokens, "mac", mac, "body", outcome.body,
     )  # fmt: skip
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import socket
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from callboard.worker._replies import Caller
 from callboard_broker import verdicts
-from callboard_broker.deaths import STATUS_DIED, STATUS_UNAVAILABLE
+from callboard_broker.deaths import STATUS_DIED, STATUS_HEARD, STATUS_UNAVAILABLE
 from callboard_broker.envelope import Outcome, open_call, sign_outcome
 from callboard_broker.errors import EnvelopeError
 from callboard_broker.operations import calls
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from callboard_broker.envelope import Call
     from callboard_broker.records import ActorRecord
     from callboard_broker.seen import Ledger
-    from callboard_broker.wire import Argument, Reply
+    from callboard_broker.wire import Argument, Command, Reply
 
 _log = logging.getLogger(__name__)
 
@@ -58,6 +59,8 @@ class Desk:
         self._charged = {call.encode() for call in charged}
         self._signer = self._broker.signer("call", settings.actor)
         self._callers: dict[bytes, Caller] = {}
+        #: Calls that their callers have cancelled, with their numbers; entered into the ledger before the next starts.
+        self.cancelled: deque[tuple[bytes, int]] = deque()
         #: Waits until handles that came with calls are held; set once this worker is a client.
         self.before_answer: Callable[[], None] | None = None
 
@@ -74,6 +77,8 @@ class Desk:
         except EnvelopeError as error:
             self._set_aside(entry, flat, error)
             return None
+        if self.cancelled:
+            self._forget()
         if call.seq and call.seq in self._caller_of(call).finished:
             self._discard(call)
             return None
@@ -81,11 +86,21 @@ class Desk:
 
     def open_still(self, call: Call) -> bool:
         """Tell whether a call that was opened before is still to be run; one that was cancelled is not."""
+        if self.cancelled:
+            self._forget()
         return not call.seq or call.seq not in self._caller_of(call).finished
 
-    def forget(self, call: bytes, seq: int) -> None:
-        """Note that a call is settled, as its caller has cancelled it."""
-        self._caller_named(call[: call.rfind(b"/")]).finished.add(seq)
+    def cancel(self, call: bytes, seq: int) -> Command:
+        """Have a call not start any more, as its caller has cancelled it; return what tells the caller so.
+
+        For any thread.
+        """
+        self.cancelled.append((call, seq))
+        heard = Outcome(call, STATUS_HEARD, b"", b"")
+        caller = _caller_in(call).decode()
+        return calls.heard(
+            self._broker.keys, caller, heard, sign_outcome(self._broker.signer("outcome", caller), heard)
+        )
 
     def answer(self, call: Call, outcome: Outcome) -> None:
         """Settle a call with an outcome; nothing waits for the broker here."""
@@ -132,6 +147,11 @@ class Desk:
         self._replies.ask(command)
         self._charged.add(call.id)
 
+    def _forget(self) -> None:
+        while self.cancelled:
+            call, seq = self.cancelled.popleft()
+            self._caller_named(_caller_in(call)).finished.add(seq)
+
     def _flags(self, call: Call) -> bytes:
         carries = b"c" if call.option("carries") else b""
         if call.id in self._charged:
@@ -161,7 +181,7 @@ class Desk:
             self.before_answer()
 
     def _caller_of(self, call: Call) -> Caller:
-        return self._caller_named(call.id[: call.id.rfind(b"/")])
+        return self._caller_named(_caller_in(call.id))
 
     def _caller_named(self, name: bytes) -> Caller:
         caller = self._callers.get(name)
@@ -176,3 +196,7 @@ class Desk:
                 self._ledger.of(known),
             )
         return caller
+
+
+def _caller_in(call: bytes) -> bytes:
+    return call[: call.rfind(b"/")]

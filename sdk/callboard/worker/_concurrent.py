@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from callboard.worker._runner import Runner
     from callboard_broker.envelope import Call, Outcome
     from callboard_broker.page import StatusPage
-    from callboard_broker.wire import Wire
+    from callboard_broker.wire import Command, Wire
 
 #: Name of the group of calls that belong to no other.
 DEFAULT_GROUP: Final = "_default"
@@ -144,10 +144,12 @@ class ConcurrentExecutor:
             running.leaving = True
         self._loop.call_soon_threadsafe(self._leave, ActorExit("exit_actor() was called"))
 
-    def told(self, op: str, call: bytes, number: int) -> None:
+    def told(self, op: str, call: bytes, number: int) -> Command | None:
         """Take what a caller has to say about one of its calls; called by the watching thread."""
+        heard = self._desk.cancel(call, number) if op == "cancel" else None
         with contextlib.suppress(RuntimeError):  # the loop is closed: the actor has ended
             self._loop.call_soon_threadsafe(self._heed, op, call, number)
+        return heard
 
     async def _serve(self) -> BaseException | None:
         try:
@@ -315,11 +317,8 @@ class ConcurrentExecutor:
 
     def _heed(self, op: str, call: bytes, number: int) -> None:
         self._runner.streams.told(op, call, number)
-        if op != "cancel":
-            return
-        self._desk.forget(call, number)
         running = self._running.get(call)
-        if running is not None and running.task is not None:
+        if op == "cancel" and running is not None and running.task is not None:
             running.task.cancel()
 
     # Leaving.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from callboard_broker.envelope import Call
+    from callboard_broker.wire import Command
 
 
 class Executor(Protocol):
@@ -32,8 +33,11 @@ class Executor(Protocol):
     def exit_asked(self) -> None:
         """Note that ``exit_actor()`` was called, in the thread that called it."""
 
-    def told(self, op: str, call: bytes, number: int) -> None:
+    def told(self, op: str, call: bytes, number: int) -> Command | None:
         """Take what a caller has to say about one of its calls; called by the watching thread.
+
+        Returns:
+            What is to be sent in answer.
 
         Args:
             op: ``cancel``: the call is not wanted any more; ``read``: items that it gave have been read.

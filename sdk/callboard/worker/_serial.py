@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from callboard._definition import TERMINATE
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from callboard.worker._runner import Runner
     from callboard_broker.envelope import Call, Outcome
     from callboard_broker.page import StatusPage
+    from callboard_broker.wire import Command
 
 #: Nanoseconds from which a method counts as slow: outcomes before it do not wait for it.
 _SLOW_NS: Final = 300_000
@@ -43,8 +43,6 @@ class SerialExecutor:
         self._page = page
         self._seal = seal
         self._leaving = Leaving.NO
-        #: Calls that their callers have cancelled, with their numbers.
-        self._cancelled: deque[tuple[bytes, int]] = deque()
         #: Methods that took long when they ran last.
         self._slow: set[str] = set()
         self._running: Call | None = None
@@ -64,8 +62,6 @@ class SerialExecutor:
         """
         while True:
             for entry, flat in self._mailbox.read():
-                if self._cancelled:
-                    self._heed()
                 call = self._desk.open(entry, flat)
                 if call is None:
                     continue
@@ -100,11 +96,10 @@ class SerialExecutor:
                 self._leaving = Leaving.AFTER_THE_CALL
             self._seal()
 
-    def told(self, op: str, call: bytes, number: int) -> None:
+    def told(self, op: str, call: bytes, number: int) -> Command | None:
         """Take what a caller has to say about one of its calls; called by the watching thread."""
-        if op == "cancel":
-            self._cancelled.append((call, number))
         self._runner.streams.told(op, call, number)
+        return self._desk.cancel(call, number) if op == "cancel" else None
 
     def _give(self, call: Call, item: Outcome) -> None:
         self._desk.give(call, item)
@@ -113,16 +108,14 @@ class SerialExecutor:
     def _leaves_with_the_call(self) -> bool:
         return self._leaving is Leaving.WITH_THE_CALL
 
-    def _heed(self) -> None:
-        while self._cancelled:
-            self._desk.forget(*self._cancelled.popleft())
-
     def _run(self, call: Call, entry: bytes) -> bool:
         """Run and answer a call; tell whether it was not the one that ends the actor."""
         method = call.method
         # What has finished must outlive this process before anything starts that may take it down, and must not wait
         # for what is known to be slow.
         self._mailbox.secure(at_once=method in self._slow)
+        if self._desk.cancelled and not self._desk.open_still(call):
+            return True
         dash = entry.find(b"-")
         began = time.monotonic_ns()
         self._page.call_started(int(entry[:dash]), int(entry[dash + 1 :]), method.encode())

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from callboard_broker import host
 from callboard_broker.errors import BrokerError
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from callboard_broker.wire import Command
 
 _log = logging.getLogger(__name__)
+
+#: Takes an operation, a call and a number; returns what is to be sent in answer.
+Told: TypeAlias = "Callable[[str, bytes, int], Command | None]"
 
 #: Exit code of a process that was told that it is no longer the actor.
 FENCED: Final = 71
@@ -71,7 +74,7 @@ class Watch:
         self._node = settings.node
         self._node_beat = ""
         self._moved_at = time.monotonic()
-        self._told: Callable[[str, bytes, int], None] | None = None
+        self._told: Told | None = None
         self._last_told: bytes = b"0-0"
         self._stopped = False
         self._woken = threading.Event()
@@ -86,8 +89,8 @@ class Watch:
         self._stopped = True
         self._woken.set()
 
-    def tell(self, told: Callable[[str, bytes, int], None]) -> None:
-        """Pass on, from now on, what callers have to say about their calls: an operation, a call and a number."""
+    def tell(self, told: Told) -> None:
+        """Pass on, from now on, what callers have to say about their calls, and send what is answered."""
         self._told = told
         self._woken.set()
 
@@ -132,15 +135,17 @@ class Watch:
             self._node_beat = beat
             self._moved_at = time.monotonic()
 
-    def _listen(self, told: Callable[[str, bytes, int], None], seconds: float) -> None:
+    def _listen(self, told: Told, seconds: float) -> None:
         """Wait for what callers have to say."""
         assert self._wire is not None
         block = min(int(seconds * 1000), _BLOCK_MS)
         read = ("XREAD", "COUNT", 1000, "BLOCK", block, "STREAMS", self._place.control, self._last_told)
+        answers = []
         for entry, flat in stream_entries(self._wire.call(*read)):
             self._last_told = entry
             about = fields(flat or [])
-            told(about.get("op", b"").decode(), about.get("call", b""), int(about.get("number", 0)))
+            answers.append(told(about.get("op", b"").decode(), about.get("call", b""), int(about.get("number", 0))))
+        self._wire.pipeline([answer for answer in answers if answer])
 
 
 def terminate_on_signal(handler: object) -> None:
