@@ -9,9 +9,9 @@ moved into another, and no entry can be shown to another actor, as another kind,
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
 from dataclasses import dataclass
+from hmac import compare_digest
 from typing import TYPE_CHECKING, Any, Final
 
 from callboard_broker.errors import ForgedEntryError, MalformedEntryError, StaleEntryError
@@ -29,10 +29,8 @@ LARGE: Final = 8192
 STALE_MS: Final = 3_600_000
 _MAC_BYTES: Final = 16
 
-_CALL_FIELDS: Final = [b"v", b"id", b"seq", b"method", b"retries", b"sent", b"opts", b"mac", b"body"]
-_CALL_FRAME: Final = b"%d:%b" * 7
-_OUTCOME_FIELDS: Final = [b"id", b"status", b"tokens", b"mac", b"body"]
-_OUTCOME_FRAME: Final = b"%d:%b" * 3
+#: Characters that a MAC takes behind a head, with the space before it.
+_MAC_TAIL: Final = 1 + 2 * _MAC_BYTES
 
 
 class Signer:
@@ -60,15 +58,21 @@ class Signer:
         mac.update(body if len(body) <= LARGE else hashlib.sha256(body).digest())
         return mac.hexdigest().encode()
 
-    def sign_framed(self, framed: bytes, body: bytes) -> bytes:
-        """Return the same for fields that the caller has framed itself: ``<length>:<field>`` each."""
-        mac = self._base.copy()
-        mac.update(b"%b%d:%b" % (framed, len(body), body if len(body) <= LARGE else hashlib.sha256(body).digest()))
-        return mac.hexdigest().encode()
+    def seal(self, head: bytes, body: bytes) -> bytes:
+        """Return a head with the MAC of head and body behind it: how calls and outcomes travel."""
+        mac, size = self._base.copy(), len(body)
+        content = body if size <= LARGE else hashlib.sha256(body).digest()
+        mac.update(b"%d:%b%d:%b" % (len(head), head, size, content))
+        return b"%b %b" % (head, mac.hexdigest().encode())
+
+    def unseal(self, sealed: bytes, body: bytes) -> bytes | None:
+        """Return the head that `seal` was given; None when that was not us, or for another body."""
+        head = sealed[:-_MAC_TAIL]
+        return head if compare_digest(self.seal(head, body), sealed) else None
 
     def verify(self, fields: Sequence[bytes], body: bytes, mac: bytes) -> bool:
         """Tell whether a MAC is the one that we would have made."""
-        return hmac.compare_digest(self.sign(fields, body), mac)
+        return compare_digest(self.sign(fields, body), mac)
 
 
 def _framed(parts: Sequence[bytes]) -> bytes:
@@ -123,13 +127,16 @@ def call_fields(
     opts: bytes,
     body: bytes,
 ) -> tuple[bytes, ...]:
-    """Make the signed fields of a call, ready to follow ``XADD <mailbox> NOMKSTREAM *``."""
-    number, budget, moment = b"%d" % seq, b"%d" % retries, b"%d" % sent
-    mac = signer.sign((version, call, number, method, budget, moment, opts), body)
-    return (
-        b"v", version, b"id", call, b"seq", number, b"method", method, b"retries", budget, b"sent", moment,
-        b"opts", opts, b"mac", mac, b"body", body,
-    )  # fmt: skip
+    """Make the signed fields of a call, ready to follow ``XADD <mailbox> NOMKSTREAM *``.
+
+    They are ``call``, a line that people can read (version, id, number, method, retries, moment, perhaps options, MAC),
+    and ``body``. Nothing in the line but the options, which come last, has a space in it.
+    """
+    head = _HEAD % (version, call, seq, method, retries, sent)
+    return (b"call", signer.seal(b"%b %b" % (head, opts) if opts else head, body), b"body", body)
+
+
+_HEAD: Final = b"%b %b %d %b %d %d"
 
 
 class CallWriter:
@@ -139,57 +146,48 @@ class CallWriter:
 
     Args:
         signer: For the actor.
-        version: What the ``v`` field says.
+        version: Of the format, and which key signs.
         mailbox: The stream.
     """
 
-    __slots__ = ("_frame", "_signer", "_template")
+    __slots__ = ("_seal", "_template", "_version")
 
     def __init__(self, signer: Signer, version: bytes, mailbox: bytes) -> None:
-        self._signer = signer
-        self._template = template(
-            "XADD", mailbox, "NOMKSTREAM", "*", b"v", version, b"id", HOLE, b"seq", HOLE, b"method", HOLE,
-            b"retries", HOLE, b"sent", HOLE, b"opts", b"", b"mac", HOLE, b"body", HOLE,
-        )  # fmt: skip
-        self._frame = _framed([version]).replace(b"%", b"%%") + b"%d:%b%d:%b%d:%b%d:%b%d:%b0:"
+        self._seal = signer.seal
+        self._version = version
+        self._template = template("XADD", mailbox, "NOMKSTREAM", "*", b"call", HOLE, b"body", HOLE)
 
     def write(self, call: bytes, seq: int, method: bytes, retries: int, sent: int, body: bytes) -> bytes:
-        """Return the packed command that appends a call without ``opts``."""
-        number, budget, moment = b"%d" % seq, b"%d" % retries, b"%d" % sent
-        heads = (
-            len(call), call, len(number), number, len(method), method, len(budget), budget, len(moment), moment,
-        )  # fmt: skip
-        mac = self._signer.sign_framed(self._frame % heads, body)
-        return self._template % (*heads, len(mac), mac, len(body), body)
+        """Return the packed command that appends a call without options."""
+        sealed = self._seal(_HEAD % (self._version, call, seq, method, retries, sent), body)
+        return self._template % (len(sealed), sealed, len(body), body)
 
 
 def open_call(signer: Signer, entry: bytes, flat: Sequence[Reply]) -> Call:
     """Verify a mailbox entry and return the call in it.
 
     Raises:
-        MalformedEntryError: It lacks fields, has others, or has them in another order.
+        MalformedEntryError: It does not have the two fields of a call.
         ForgedEntryError: Its MAC is not ours.
         StaleEntryError: It was signed more than an hour before it reached the mailbox.
     """
-    if flat[::2] != _CALL_FIELDS:
+    if len(flat) != 4 or flat[0] != b"call" or flat[2] != b"body":  # noqa: PLR2004 - two fields and their values
         raise MalformedEntryError(f"entry {entry.decode()} does not have the fields of a call")
-    values: list[bytes] = flat[1::2]  # type: ignore[assignment] # stream fields are strings
-    version, call, number, method, budget, moment, opts, mac, body = values
-    framed = _CALL_FRAME % (
-        len(version), version, len(call), call, len(number), number, len(method), method, len(budget), budget,
-        len(moment), moment, len(opts), opts,
-    )  # fmt: skip
-    if not hmac.compare_digest(signer.sign_framed(framed, body), mac):
+    sealed: bytes = flat[1]  # type: ignore[assignment] # stream fields are strings
+    body: bytes = flat[3]  # type: ignore[assignment]
+    head = signer.unseal(sealed, body)
+    if head is None:
         raise ForgedEntryError(f"entry {entry.decode()} does not bear a valid MAC")
     # From here on the fields are what a holder of the cluster key wrote.
+    _, call, number, method, budget, moment, *opts = head.split(b" ", 6)
     if int(entry[: entry.find(b"-")]) - int(moment) > STALE_MS:
         raise StaleEntryError(f"entry {entry.decode()} was signed more than an hour before it was posted")
-    return Call(entry, call, int(number), method.decode(), int(budget), opts, body)
+    return Call(entry, call, int(number), method.decode(), int(budget), opts[0] if opts else b"", body)
 
 
 @dataclass(slots=True)
 class Outcome:
-    """How a call ended, as it lies in its caller's inbox.
+    """How a call ended, as it lies in its caller's inbox, perhaps in one entry with others.
 
     Attributes:
         call: Id of the call.
@@ -204,28 +202,24 @@ class Outcome:
     body: bytes
 
 
-def sign_outcome(signer: Signer, outcome: Outcome) -> bytes:
-    """Return the MAC of an outcome for its caller."""
+def seal_outcome(signer: Signer, outcome: Outcome) -> bytes:
+    """Return the name of the field under which an outcome's body stands in an inbox: id, status, tokens and MAC."""
     call, status, tokens = outcome.call, outcome.status, outcome.tokens
-    framed = _OUTCOME_FRAME % (len(call), call, len(status), status, len(tokens), tokens)
-    return signer.sign_framed(framed, outcome.body)
+    head = b"%b %b %b" % (call, status, tokens) if tokens else b"%b %b" % (call, status)
+    return signer.seal(head, outcome.body)
 
 
-def open_outcome(signer: Signer, entry: bytes, flat: Sequence[Reply]) -> Outcome:
-    """Verify an inbox entry and return the outcome in it.
+def open_outcome(signer: Signer, sealed: bytes, body: bytes) -> Outcome:
+    """Verify a field of an inbox entry and return the outcome in it.
 
     Raises:
-        MalformedEntryError: It lacks fields, has others, or has them in another order.
         ForgedEntryError: Its MAC is not ours.
     """
-    if flat[::2] != _OUTCOME_FIELDS:
-        raise MalformedEntryError(f"entry {entry.decode()} does not have the fields of an outcome")
-    values: list[bytes] = flat[1::2]  # type: ignore[assignment] # stream fields are strings
-    call, status, tokens, mac, body = values
-    outcome = Outcome(call, status, tokens, body)
-    if not hmac.compare_digest(sign_outcome(signer, outcome), mac):
-        raise ForgedEntryError(f"entry {entry.decode()} does not bear a valid MAC")
-    return outcome
+    head = signer.unseal(sealed, body)
+    if head is None:
+        raise ForgedEntryError(f"the outcome {sealed[:200]!r} does not bear a valid MAC")
+    call, status, *tokens = head.split(b" ", 2)
+    return Outcome(call, status, tokens[0] if tokens else b"", body)
 
 
 def seal_fields(signer: Signer, names: Sequence[str], values: Sequence[bytes], body: bytes) -> tuple[bytes | str, ...]:

@@ -47,6 +47,16 @@ class Script:
         self._check(arguments, self.arguments, "arguments")
         return ("EVAL", self.text, len(keys), *keys, *arguments)
 
+    def eval_loaded(self, keys: Sequence[bytes], arguments: Sequence[Argument]) -> Command:
+        """Make a command for a server that knows the script: it must have been loaded on this connection.
+
+        Raises:
+            TypeError: The number of keys or arguments is not the one that the script declares.
+        """
+        self._check(keys, self.keys, "keys")
+        self._check(arguments, self.arguments, "arguments")
+        return ("EVALSHA", self.sha, len(keys), *keys, *arguments)
+
     def load(self) -> Command:
         """Make the command that loads the script into the server's cache."""
         return ("SCRIPT", "LOAD", self.text)

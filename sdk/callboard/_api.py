@@ -250,8 +250,7 @@ def _wait_for(refs: Sequence[ObjectRef[Any]], number: int, timeout: float | None
         return
     client = missing[0]._client  # noqa: SLF001
     client.require_open(missing[0])
-    for ref in missing:
-        client.objects.want(ref)
+    client.objects.want(missing)
     deadline = None if timeout is None else time.monotonic() + timeout
     needed = number - (len(refs) - len(missing))
     arrived = 0

@@ -1,47 +1,41 @@
-"""A client: this process's membership in a callboard. It numbers and sends calls and resolves what comes back."""
+"""A client: this process's membership in a callboard. It resolves what comes back."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from typing import TYPE_CHECKING, Any
 
 from callboard import _definition, _serde
-from callboard._arguments import attach, pack_call
+from callboard._calls import Calls
 from callboard._deadlocks import Deadlocks
-from callboard._definition import TERMINATE, ClassInfo
-from callboard._holding import Hold, Holdings
+from callboard._holding import Holdings
 from callboard._housekeeper import Housekeeper
 from callboard._inbox import Inbox
 from callboard._objects import OBJECT, Objects
 from callboard._outbound import PATIENCE, Outbound
 from callboard._reader import BackgroundReader
-from callboard._result import FINAL, STATUS_LOCAL, Result, Sent
-from callboard._route import Outgoing, Route
+from callboard._result import STATUS_LOCAL, Result
 from callboard._stream import StreamResult
 from callboard._tasks import Tasks
 from callboard._verdict import Verdicts
 from callboard._withdrawal import Withdrawals
 from callboard.exceptions import RaySystemError
-from callboard_broker.deaths import SEALED_TERMINATE, STATUS_HEARD
-from callboard_broker.envelope import call_fields
+from callboard_broker.deaths import STATUS_HEARD
 from callboard_broker.errors import BrokerUnreachableError
-from callboard_broker.operations import actors, calls, clients
-from callboard_broker.wire import Reply, ReplyError, checked, pack
+from callboard_broker.operations import calls, clients
+from callboard_broker.wire import Reply, checked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
+    from callboard._definition import ClassInfo
     from callboard._ref import ObjectRef
-    from callboard._terms import Terms
     from callboard_broker.broker import Broker
     from callboard_broker.envelope import Outcome
     from callboard_broker.records import ClientRecord
     from callboard_broker.wire import Argument, Wire
-
-TERMINATE_METHOD = TERMINATE.encode()
 
 
 class Client:
@@ -58,11 +52,8 @@ class Client:
         self.keys = broker.keys
         self.identity = identity
         self.id = identity.id
-        self._prefix = f"{self.id}/".encode()
-        self._count = 0
-        self._routes: dict[str, Route] = {}
-        self._pending: dict[bytes, Result] = {}
-        self._version = broker.version
+        #: What calls wait for their outcomes, by call.
+        self.pending: dict[bytes, Result] = {}
         #: Classes that this client knows, by content.
         self.published: dict[str, ClassInfo] = {}
         #: Definitions that it has sent.
@@ -90,6 +81,7 @@ class Client:
         self.objects = Objects(self)
         self.deadlocks = Deadlocks(self)
         self.tasks = Tasks(self)
+        self.calls = Calls(self)
         self.withdrawals = Withdrawals(self)
         #: Entered while a thread waits for outcomes; a worker that runs tasks lends its room to others meanwhile.
         self.pausing: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
@@ -115,76 +107,6 @@ class Client:
                 self.asker = self._connect("ask")
             return self.asker.call(*command)
 
-    def call(
-        self,
-        hold: Hold,
-        method: bytes,
-        arguments: tuple[Sequence[Any], dict[str, Any]],
-        terms: Terms,
-        *,
-        retries: int = 0,
-        opts: bytes = b"",
-        stream: StreamResult | None = None,
-    ) -> tuple[str, Result]:
-        """Call a method of an actor; the result comes later, whatever happens. Return the call's id and the result.
-
-        Top-level references among the arguments are replaced by their values. While one of them is pending, the call
-        waits here; of an actor that keeps the order, later calls of this process wait behind it. What a call gives item
-        by item goes to ``stream``, which is its result.
-
-        Raises:
-            PendingCallsLimitExceeded: The actor takes no more unfinished calls of one client.
-        """
-        parcel, dependencies = pack_call(*arguments)
-        result = stream or Result()
-        with self.outbound.lock:
-            route = self._routes.get(hold.actor)
-            if route is None:
-                route = self._routes[hold.actor] = Route(terms.ordered)
-            if terms.max_pending > 0:
-                route.count(result, terms.max_pending, self.inbox)
-            call = self.next_call()
-            if stream is not None:
-                stream.begin(call)
-            outgoing = Outgoing(hold, call, method, parcel, retries, opts, result, dependencies)
-            if (route.waiting or dependencies) and route.must_wait(outgoing):
-                route.waiting.append(outgoing)
-            else:
-                self._send(route, outgoing)
-        if self.outbound.aftermath:
-            self.outbound.clean_up()
-        for ref in dependencies:
-            if not ref._result.done:  # noqa: SLF001
-                self.expect(ref, lambda: self._advance(route))
-        return call.decode(), result
-
-    def next_call(self) -> bytes:
-        """Make the id of a call; the caller holds the outbound lock."""
-        self._count += 1
-        return self._prefix + b"%d" % self._count
-
-    def await_outcome(self, call: bytes, result: Result) -> None:
-        """Have a result resolved when the outcome of its call comes."""
-        self._pending[call] = result
-
-    def terminate(self, hold: Hold, terms: Terms) -> tuple[str, Result]:
-        """Call ``__ray_terminate__``: the actor ends after the calls before it, and takes none after it."""
-        return self.call(hold, TERMINATE_METHOD, ((), {}), terms)
-
-    def withdraw(self, result: Result, outcome: Outcome) -> bool:
-        """Give a call that waits here to be sent an outcome instead; tell whether it is one."""
-        with self.outbound.lock:
-            route = next((route for route in self._routes.values() if route.withdraw(result)), None)
-        if route is None:
-            return False
-        result.resolve(outcome.status, outcome.body)
-        self._advance(route)
-        return True
-
-    def awaits(self, call: bytes) -> bool:
-        """Tell whether a call was made here and has no outcome."""
-        return call in self._pending
-
     def tell(self, actor: str, op: str, call: bytes, number: int) -> None:
         """Tell an actor's worker something about a call of this client, soon."""
         self.outbound.post(calls.tell(self.keys, actor, op, call, number), _ignore)
@@ -203,7 +125,7 @@ class Client:
         """
         if not ref._result.done:  # noqa: SLF001
             self.require_open(ref)
-        self.objects.want(ref)
+        self.objects.want([ref])
         self.reader.expect(ref._result, callback)  # noqa: SLF001
 
     def class_info(self, sha: str) -> ClassInfo:
@@ -234,22 +156,23 @@ class Client:
         if outcome.status == STATUS_HEARD:
             self.withdrawals.heard(outcome.call)
             return
-        result = self._pending.pop(outcome.call, None)
-        targets = outcome.tokens.decode().split()
-        keep = self.holdings.tokens(outcome.call.decode(), targets) if targets else None
+        result = self.pending.pop(outcome.call, None)
+        keep = None
+        if outcome.tokens:
+            keep = self.holdings.tokens(outcome.call.decode(), outcome.tokens.decode().split())
         if result is not None:
             result.resolve(outcome.status, outcome.body, keep)
         elif outcome.call.startswith(OBJECT):
             self.objects.arrived(outcome.call.removeprefix(OBJECT).decode())
         else:
             call, _, number = outcome.call.partition(b"#")
-            stream = self._pending.get(call)
+            stream = self.pending.get(call)
             if isinstance(stream, StreamResult):
                 stream.arrived(int(number), outcome.status, outcome.body, keep)
 
     def fail(self, call: bytes, status: bytes, body: bytes) -> None:
         """Resolve a call that the broker did not take."""
-        result = self._pending.pop(call, None)
+        result = self.pending.pop(call, None)
         if result is not None:
             result.resolve(status, body)
             self.inbox.wake()
@@ -269,11 +192,7 @@ class Client:
     @property
     def waits_to_send(self) -> bool:
         """Tell whether there are calls whose arguments are pending."""
-        return self.tasks.waiting or any(route.waiting for route in self._routes.values())
-
-    def forget_route(self, actor: str) -> None:
-        """Forget the way to an actor that takes no more calls."""
-        self._routes.pop(actor, None)
+        return self.tasks.waiting or self.calls.waiting
 
     def close(self, *, goodbye: bool) -> None:
         """Leave the callboard: what was noted and sent so far counts; whoever waits for open calls gets an error.
@@ -301,74 +220,10 @@ class Client:
         error = RaySystemError("this process has left the callboard by shutdown() before the value came")
         body = _serde.pack(error).body
         with self.outbound.lock:
-            results = [*self._pending.values(), *self.objects.awaited(), *self.tasks.abandon()]
-            for route in self._routes.values():
-                results += [outgoing.result for outgoing in route.waiting]
-                route.waiting.clear()
+            waiting = [*self.tasks.abandon(), *self.calls.abandon()]
+        results = [*self.pending.values(), *self.objects.awaited(), *waiting]
         for result in results:
             result.resolve(STATUS_LOCAL, body)
-
-    def _send(self, route: Route, out: Outgoing) -> None:
-        """Number a call and send it; the caller holds the lock."""
-        parcel = out.parcel
-        body, targets = parcel.body, parcel.targets if parcel.carries else []
-        if out.dependencies:
-            attached = attach(parcel, out.dependencies, out.result)
-            if attached is None:
-                return
-            body, targets = attached
-        route.seq += 1
-        seq, call, actor = route.seq, out.id, out.hold.actor
-        self._pending[call] = out.result
-        if targets:
-            self._send_carrying(seq, out, body, targets)
-        elif out.method == TERMINATE_METHOD:
-            command = actors.seal(self.keys, actor, SEALED_TERMINATE, self._fields(seq, out, out.opts, body))
-            self.outbound.post_locked(pack(command), lambda reply: self._acknowledged(call, actor, FINAL, reply))
-        elif out.opts:
-            command = calls.post(self.keys.mailbox(actor), self._fields(seq, out, out.opts, body))
-            self.outbound.post_locked(pack(command), lambda reply: self._acknowledged(call, actor, seq, reply))
-        else:
-            packed = out.hold.writer.write(call, seq, out.method, out.retries, self.now_ms(), body)
-            self.outbound.post_locked(packed, lambda reply: self._acknowledged(call, actor, seq, reply))
-
-    def _send_carrying(self, seq: int, out: Outgoing, body: bytes, targets: list[str]) -> None:
-        call, actor = out.id, out.hold.actor
-        token = f"m:{call.decode()}"
-        self.holdings.lend(targets, token, actor)
-        opts = json.dumps({**json.loads(out.opts or b"{}"), "carries": True}).encode()
-
-        def acknowledged(reply: Reply, _keep: Outgoing = out) -> None:
-            settle = self.holdings.handed_over if isinstance(reply, bytes) else self.holdings.take_back
-            self.outbound.aftermath.append(lambda: settle(targets, token, actor))
-            self._acknowledged(call, actor, seq, reply)
-
-        fields = self._fields(seq, out, opts, body)
-        command = calls.post_carrying(self.keys, actor, self.id, call, " ".join(targets), fields)
-        self.outbound.post_locked(pack(command), acknowledged)
-
-    def _fields(self, seq: int, out: Outgoing, opts: bytes, body: bytes) -> tuple[bytes, ...]:
-        return call_fields(
-            out.hold.signer, self._version, out.id, seq, out.method, out.retries, self.now_ms(), opts, body
-        )
-
-    def _acknowledged(self, call: bytes, actor: str, seq: int, reply: Reply) -> None:
-        if isinstance(reply, bytes):
-            result = self._pending.get(call)
-            if result is not None:
-                result.sent = Sent(actor, reply, seq)
-            return
-        if isinstance(reply, ReplyError):
-            self.outbound.aftermath.append(lambda: self.verdicts.refused(call, str(reply)))
-        else:
-            self.outbound.aftermath.append(lambda: self.verdicts.no_mailbox(call, actor))
-
-    def _advance(self, route: Route) -> None:
-        with self.outbound.lock:
-            for outgoing in route.due():
-                self._send(route, outgoing)
-        self.outbound.clean_up()
-        self.inbox.wake()
 
     def _confirm(self) -> None:
         self._confirming = False

@@ -114,21 +114,24 @@ class ActorMethod(Generic[P, R_co]):
             TypeError: The arguments do not fit the method, or one cannot be pickled.
             RaySystemError: The callboard has been left.
         """
-        self._method.check(args, kwargs)
-        hold = self._handle._hold  # noqa: SLF001
-        client = hold.client
-        name = self._method.name
+        method, handle = self._method, self._handle
+        method.check(args, kwargs)
+        hold, terms = handle._hold, handle._terms  # noqa: SLF001
+        client, name = hold.client, method.name
         client.require_open(self)
-        terms = self._handle._terms  # noqa: SLF001
         if name == TERMINATE:
-            result_id, result = client.terminate(hold, terms)
-            return ObjectRef(client, result_id, result)
+            call, result = client.calls.terminate(hold, terms)
+            return ObjectRef(client, call, result)
+        if self._options is None and not method.options:
+            call, result = client.calls.make_plain(hold, name.encode(), (args, kwargs), terms)
+            return ObjectRef(client, call, result)
         retries, returns, opts = self._resolved()
+        make = partial(client.calls.make, hold, name.encode(), (args, kwargs), terms, retries=retries, opts=opts)
         if returns == "streaming":
             stream = StreamResult(partial(client.tell, hold.actor), self._ahead())
-            call, _ = client.call(hold, name.encode(), (args, kwargs), terms, retries=retries, opts=opts, stream=stream)
+            call, _ = make(stream=stream)
             return ObjectRefGenerator(client, call, stream)
-        call, result = client.call(hold, name.encode(), (args, kwargs), terms, retries=retries, opts=opts)
+        call, result = make()
         return references(client, call, result, returns)
 
     @overload
@@ -170,8 +173,6 @@ class ActorMethod(Generic[P, R_co]):
 
     def _resolved(self) -> tuple[int, int | Literal["streaming"], bytes]:
         terms = self._handle._terms  # noqa: SLF001
-        if self._options is None and not self._method.options:
-            return terms.retries, 1, b""
         options = self._options or MethodOptions.parse(self._method.options)
         retries = options.max_task_retries
         returns = 1 if options.num_returns is None else options.num_returns

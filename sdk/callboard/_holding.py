@@ -146,7 +146,7 @@ class Holdings:
         def acknowledged(reply: Reply) -> None:
             if isinstance(reply, bytes):
                 # Sealed by this release: nothing more will be sent there.
-                self._client.forget_route(actor)
+                self._client.calls.forget_route(actor)
 
         return acknowledged
 

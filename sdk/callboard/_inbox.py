@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from callboard_broker.envelope import open_outcome
 from callboard_broker.errors import BrokerUnreachableError, EnvelopeError
-from callboard_broker.wire import checked, stream_entries
+from callboard_broker.wire import checked, pairs, stream_entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +30,8 @@ _log = logging.getLogger(__name__)
 
 #: Milliseconds for which a read blocks in the server; below the wire's bound of silence.
 _BLOCK_MS: Final = 10_000
+#: Entries read at once; one may hold the outcomes of many calls.
+_COUNT: Final = 50
 #: Milliseconds in which most outcomes come. Only after them the other connection is looked at, because being woken by
 #: its acknowledgement first would cost as much as the whole wait.
 _SHORT_MS: Final = 5
@@ -148,7 +150,7 @@ class Inbox:
         try:
             wire = self._wire
             if not self._asked:
-                wire.send(("XREAD", "COUNT", 500, "BLOCK", _BLOCK_MS, "STREAMS", self._key, self._last))
+                wire.send(("XREAD", "COUNT", _COUNT, "BLOCK", _BLOCK_MS, "STREAMS", self._key, self._last))
                 self._asked = True
             if not wire.readable(min(_SHORT_MS, int(remaining * 1000) + 1)):
                 self._outbound.collect()
@@ -188,14 +190,15 @@ class Inbox:
     def _take(self, entries: list[tuple[bytes, list[Reply] | None]]) -> None:
         for entry, flat in entries:
             self._last = entry
-            try:
-                outcome = open_outcome(self._signer, entry, flat or [])
-            except EnvelopeError as error:
-                _log.warning("an entry of the inbox was refused: %s", error)
-                continue
-            self._read_since_trim[0] += 1
-            self._read_since_trim[1] += len(outcome.body)
-            self._deliver(outcome)
+            for sealed, body in pairs(flat or ()):
+                self._read_since_trim[0] += 1
+                self._read_since_trim[1] += len(body)
+                try:
+                    outcome = open_outcome(self._signer, sealed, body)
+                except EnvelopeError as error:
+                    _log.warning("something in the inbox was refused: %s", error)
+                    continue
+                self._deliver(outcome)
         if self._read_since_trim[0] >= _TRIM_COUNT or self._read_since_trim[1] >= _TRIM_BYTES:
             self._read_since_trim = [0, 0]
             milliseconds, _, number = self._last.partition(b"-")

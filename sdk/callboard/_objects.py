@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from callboard import _serde
@@ -16,13 +17,13 @@ from callboard._ref import ObjectRef
 from callboard._result import STATUS_LOCAL, Result
 from callboard.exceptions import OwnerDiedError
 from callboard_broker.deaths import STATUS_OK
-from callboard_broker.envelope import Outcome, open_fields, seal_fields, sign_outcome
+from callboard_broker.envelope import Outcome, open_fields, seal_fields, seal_outcome
 from callboard_broker.errors import BrokerError
-from callboard_broker.operations import clients
+from callboard_broker.operations import calls, clients
 from callboard_broker.wire import Reply, items, mapping, text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from callboard._client import Client
     from callboard._holding import Hold
@@ -100,16 +101,16 @@ class Objects:
                 self._post(clients.hold_object(self._client.keys, self._client.id, name, holder, member))
         return ObjectRef(self._client, name, result)
 
-    def want(self, ref: ObjectRef[Any]) -> None:
-        """Begin to look for the value of a borrowed reference, unless it is there."""
-        name, result = ref.hex(), ref._result  # noqa: SLF001
-        if result.done or name in self._awaited:
+    def want(self, refs: Iterable[ObjectRef[Any]]) -> None:
+        """Begin to look for the values of those references that are borrowed and have none yet."""
+        if not self._borrowed:
             return
         with self._lock:
-            if self._borrowed.get(name) is not result:
-                return
-            self._awaited[name] = result
-        self._client.housekeeper.note(lambda: self._fetch(name))
+            for ref in refs:
+                name, result = ref.hex(), ref._result  # noqa: SLF001
+                if not result.done and name not in self._awaited and self._borrowed.get(name) is result:
+                    self._awaited[name] = result
+                    self._client.housekeeper.note(partial(self._fetch, name))
 
     def arrived(self, name: str) -> None:
         """Fetch a value whose owner says that it is there."""
@@ -190,13 +191,8 @@ class Objects:
 
     def _ring(self, waiter: str, name: str) -> None:
         bell = Outcome(OBJECT + name.encode(), b"ready", b"", b"")
-        mac = sign_outcome(self._client.broker.signer("outcome", waiter), bell)
-        self._post(
-            (
-                "XADD", self._client.keys.inbox(waiter), "NOMKSTREAM", "*", "id", bell.call, "status", bell.status,
-                "tokens", b"", "mac", mac, "body", b"",
-            )
-        )  # fmt: skip
+        sealed = seal_outcome(self._client.broker.signer("outcome", waiter), bell)
+        self._post(calls.tell_caller(self._client.keys, waiter, sealed))
 
     def _release_with(self, result: Result, name: str, holder: str, member: str) -> None:
         command = clients.drop_object(self._client.keys, name, holder, index=self._client.id, member=member)

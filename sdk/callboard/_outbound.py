@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 PATIENCE: Final = 30.0
 #: Unread replies from which the sender looks for them itself.
 _LOOK: Final = 64
-#: Nanoseconds after a packet within which what follows is part of a burst.
+#: Nanoseconds after a command within which the next is part of a burst.
 _BURST_NS: Final = 100_000
 #: Commands of a burst that are sent together.
 _TOGETHER: Final = 32
@@ -47,7 +47,17 @@ class Outbound:
     ``lock`` is held while sending; whoever must number what it sends holds it, too, and uses `post_locked`.
     """
 
-    __slots__ = ("_connect", "_flusher", "_held", "_sent_at", "_unacknowledged", "_wire", "aftermath", "closed", "lock")
+    __slots__ = (
+        "_connect",
+        "_flusher",
+        "_held",
+        "_posted_at",
+        "_unacknowledged",
+        "_wire",
+        "aftermath",
+        "closed",
+        "lock",
+    )
 
     def __init__(self, connect: Callable[[], Wire]) -> None:
         self._connect = connect
@@ -57,7 +67,7 @@ class Outbound:
         #: What replies gave reason to do, but not while the lock is held: look-ups, resolving results.
         self.aftermath: deque[Callable[[], None]] = deque()
         self._held: list[bytes] = []
-        self._sent_at = 0
+        self._posted_at = 0
         self._flusher = Flusher(self._flush_held)
         self.closed = False
 
@@ -78,10 +88,9 @@ class Outbound:
         waiting = self._unacknowledged
         waiting.append((packed, acknowledged))
         self._held.append(packed)
-        now = time.monotonic_ns()
-        if now - self._sent_at > _BURST_NS or len(self._held) >= _TOGETHER:
+        before, self._posted_at = self._posted_at, time.monotonic_ns()
+        if self._posted_at - before > _BURST_NS or len(self._held) >= _TOGETHER:
             self._send_held()
-            self._sent_at = now
         else:
             self._flusher.watch()
         if len(waiting) % _LOOK == 0:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 import cloudpickle
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from callboard._holding import Hold
     from callboard._ref import ObjectRef
 
@@ -69,8 +71,9 @@ def pack(value: object) -> Parcel:
     Raises:
         Exception: Whatever pickle or the value's own hooks raise when it cannot be pickled.
     """
-    if _plain(value, 3):
-        return Parcel(pickle.dumps(value, _PROTOCOL), {}, {})
+    body = pack_plain(value)
+    if body is not None:
+        return Parcel(body, {}, {})
     parcel = Parcel(b"", {}, {})
     outer, _packing.parcel = _packing.parcel, parcel
     try:
@@ -80,6 +83,21 @@ def pack(value: object) -> Parcel:
     finally:
         _packing.parcel = outer
     return parcel
+
+
+def pack_plain(value: object) -> bytes | None:
+    """Pickle plain data, which carries nothing; return None when the value may be something else."""
+    return pickle.dumps(value, _PROTOCOL) if type(value) in _SCALARS or _plain(value, 3) else None
+
+
+def pack_plain_call(args: Sequence[Any], kwargs: dict[str, Any]) -> bytes | None:
+    """Pickle the arguments of a call if they are plain data; return None when they may be something else."""
+    if not kwargs:
+        for value in args:
+            if type(value) not in _SCALARS and not _plain(value, 2):
+                return None
+        return pickle.dumps((args, kwargs), _PROTOCOL)
+    return pack_plain((args, kwargs))
 
 
 def unpack(body: bytes) -> Any:

@@ -9,7 +9,7 @@ from callboard._outbound import PATIENCE
 from callboard._result import FINAL, Queued, Sent
 from callboard_broker import verdicts
 from callboard_broker.deaths import STATUS_CANCELLED
-from callboard_broker.envelope import Outcome, sign_outcome
+from callboard_broker.envelope import Outcome, seal_outcome
 from callboard_broker.operations import calls
 
 if TYPE_CHECKING:
@@ -69,9 +69,9 @@ class Withdrawals:
             client.tasks.cancel(call, result, result.sent, force=force)
             return Withdrawal.DONE
         outcome = Outcome(call, STATUS_CANCELLED, b"", verdicts.cancelled(call.decode()))
-        if client.withdraw(result, outcome):
+        if client.calls.withdraw(result, outcome):
             return Withdrawal.DONE
-        if not client.awaits(call):
+        if call not in client.pending:
             return Withdrawal.UNKNOWN
         client.outbound.flush()
         if not isinstance(result.sent, Sent):
@@ -85,7 +85,7 @@ class Withdrawals:
     def _take_back(self, sent: Sent, outcome: Outcome) -> Withdrawal:
         client = self._client
         said: list[Reply] = []
-        mac = sign_outcome(client.outcome_signer, outcome)
-        client.outbound.post(calls.cancel(client.keys, client.id, *sent, outcome=outcome, mac=mac), said.append)
+        sealed = seal_outcome(client.outcome_signer, outcome)
+        client.outbound.post(calls.cancel(client.keys, client.id, *sent, outcome=outcome, sealed=sealed), said.append)
         client.outbound.flush()
         return Withdrawal.IN_HAND if said == [_IN_HAND] else Withdrawal.DONE

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from callboard_broker import verdicts
 from callboard_broker.deaths import STATUS_DIED, STATUS_UNAVAILABLE
-from callboard_broker.envelope import Outcome, open_call, sign_outcome
+from callboard_broker.envelope import Outcome, open_call, seal_outcome
 from callboard_broker.errors import EnvelopeError
 from callboard_broker.operations import calls
 from callboard_broker.page import Started
@@ -61,7 +61,8 @@ class Settling:
     def send_journal(self, commands: list[bytes]) -> None:
         """Send the outcomes that a dead worker had not sent; what is settled already, or fenced, changes nothing."""
         if commands:
-            self._link.call(*script("commit").load())
+            for name in ("commit", "settle"):
+                self._link.call(*script(name).load())
             self._link.send_packed(commands)
 
     def delivered(self, record: ActorRecord) -> Started:
@@ -119,5 +120,5 @@ class Settling:
             return None
 
     def _add(self, settlement: calls.Settlement, call: Call, outcome: Outcome) -> None:
-        mac = sign_outcome(self._broker.signer("outcome", call.caller), outcome)
-        settlement.add(call.entry, call.caller, outcome, mac, flags="ca")
+        sealed = seal_outcome(self._broker.signer("outcome", call.caller), outcome)
+        settlement.add(call.entry, call.caller, outcome, sealed, flags="ca")

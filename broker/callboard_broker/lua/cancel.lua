@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Take a call back: remove it from its mailbox, and tell the worker, which may have it in hand.
 -- KEYS: record mailbox sealed attempts carried outbox control inbox
--- ARGV: entry call number status mac body
+-- ARGV: entry call number outcome body
 -- Returns 1; 2 when a worker may have the call in hand, and will say that it has heard; 0 when the call had been settled
 -- before, perhaps by this script. In any case its outcome is in the inbox.
 if redis.call('XDEL', mailbox, entry) + redis.call('XDEL', sealed, entry) == 0 then
@@ -13,7 +13,7 @@ if carries then
   redis.call('HDEL', carried, call)
 end
 redis.call('HDEL', attempts, call)
-redis.call('XADD', inbox, 'NOMKSTREAM', '*', 'id', call, 'status', status, 'tokens', '', 'mac', mac, 'body', body)
+redis.call('XADD', inbox, 'NOMKSTREAM', '*', outcome, body)
 redis.call('XADD', control, 'MAXLEN', '~', '1000', '*', 'op', 'cancel', 'call', call, 'number', number)
 if redis.call('HGET', record, 'state') == 'ALIVE' then
   return 2

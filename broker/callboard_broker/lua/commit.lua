@@ -1,61 +1,26 @@
 #!lua flags=allow-oom
--- Settle calls: remove each from its mailbox and, if that removed it, give its outcome to its caller.
--- KEYS: record mailbox sealed seen attempts carried outbox worker worker_holds inboxes...
--- ARGV: token seen_fields fields_and_items...
--- An item is eight values: entry id, index of the caller's inbox among the inboxes (0: tell nobody), flags (c: the call
--- carries tokens, a: it has been charged), call id, status, tokens that the outcome carries, MAC, body. The key after
--- the inbox of an outcome with tokens is its caller's index, which answers for these tokens from here on; the index of
--- the worker, which lent them, does no longer.
--- Returns the number of calls settled.
--- Errors: FENCED when another incarnation is current, or when there are tokens and the worker has been declared dead:
--- what it lent has been released then.
+-- Settle calls of one caller that carry nothing: remove them from the mailbox and give their outcomes to the caller, in
+-- one entry of its inbox.
+-- KEYS: record mailbox sealed seen inbox
+-- ARGV: token caller numbers entries_then_outcomes...
+-- Behind the entry ids comes, for each of them, the sealed head and the body of its outcome. The numbers are what the
+-- ledger is to say of the caller.
+-- Returns how many were removed. When it is none, this script had been run before, and nothing is given. When it is
+-- less than all, a call was cancelled, and the caller, who knows, drops what is given for it.
+-- Errors: FENCED when another incarnation is current.
 if redis.call('HGET', record, 'token') ~= token then
   return redis.error_reply('FENCED')
 end
-local first = fields_and_items_at + tonumber(seen_fields)
-for i = first, #ARGV, 8 do
-  if ARGV[i + 5] ~= '' and redis.call('EXISTS', worker) == 0 then
-    return redis.error_reply('FENCED')
-  end
-end
-if first > fields_and_items_at then
-  redis.call('HSET', seen, unpack(ARGV, fields_and_items_at, first - 1))
-end
-local done = 0
-for i = first, #ARGV, 8 do
-  local entry, inbox, flags, call, tokens = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], ARGV[i + 3], ARGV[i + 5]
-  local lent = 0
-  for target in string.gmatch(tokens, '%S+') do
-    local caller = string.match(call, '(.*)/')
-    lent = lent + redis.call('SREM', worker_holds, 'lent ' .. target .. ' r:' .. call .. ' ' .. caller)
-  end
+redis.call('HSET', seen, caller, numbers)
+local first = entries_then_outcomes_at
+local count = (#ARGV - first + 1) / 3
+local done = redis.call('XDEL', mailbox, unpack(ARGV, first, first + count - 1))
+if done < count then
   -- A mailbox is renamed when it is sealed, perhaps since the sender looked.
-  if redis.call('XDEL', mailbox, entry) == 1 or redis.call('XDEL', sealed, entry) == 1 then
-    done = done + 1
-    local delivered = false
-    if inbox > 0 then
-      -- Protected, so that one broken inbox cannot leave the batch half done.
-      delivered = redis.pcall('XADD', KEYS[inboxes_at + inbox - 1], 'NOMKSTREAM', '*', 'id', call, 'status', ARGV[i + 4],
-        'tokens', tokens, 'mac', ARGV[i + 6], 'body', ARGV[i + 7])
-    end
-    if tokens ~= '' then
-      if type(delivered) == 'string' then
-        redis.call('SADD', KEYS[inboxes_at + inbox], 'carry r:' .. call .. ' ' .. tokens)
-      else
-        redis.call('XADD', outbox, '*', 'token', 'r:' .. call, 'targets', tokens)
-      end
-    end
-    if flags ~= '' then
-      local carries = redis.call('HGET', carried, call)
-      if carries then
-        redis.call('XADD', outbox, '*', 'token', 'm:' .. call, 'targets', carries)
-        redis.call('HDEL', carried, call)
-      end
-      redis.call('HDEL', attempts, call)
-    end
-  elseif lent > 0 then
-    -- Cancelled while it ran. When this script is repeated, the worker's index no longer has it.
-    redis.call('XADD', outbox, '*', 'token', 'r:' .. call, 'targets', tokens)
-  end
+  done = done + redis.call('XDEL', sealed, unpack(ARGV, first, first + count - 1))
+end
+if done > 0 then
+  -- Protected, so that one broken inbox cannot leave the batch half done.
+  redis.pcall('XADD', inbox, 'NOMKSTREAM', '*', unpack(ARGV, first + count))
 end
 return done

@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
 -- Settle a task: remove it and, if that removed it, give its outcome to its caller and tell RQ's tools how it ended.
 -- KEYS: task inbox caller_holds outbox worker_inbox holds definition users job queue running ended rq_worker
--- ARGV: id call worker status tokens mac body rq_status now expiry ttl kept jobs
--- The worker must be the one that runs the task; '*' for whoever that is, or nobody. An empty MAC tells nobody. The job
+-- ARGV: id call worker tokens outcome body rq_status now expiry ttl kept jobs
+-- The worker must be the one that runs the task; '*' for whoever that is, or nobody. An empty outcome tells nobody. The job
 -- ends as ``finished`` or ``failed``, or is removed (''). Tokens are what the outcome carries.
 -- Returns {worker, node} of before, or nil when the task was settled before or is another worker's.
 -- Errors: FENCED when there are tokens and the worker has been declared dead: what it lent has been released then.
@@ -25,9 +25,8 @@ if not runs or (worker ~= '*' and runs ~= worker) then
 end
 redis.call('DEL', task)
 local delivered = false
-if mac ~= '' then
-  delivered = redis.call('XADD', inbox, 'NOMKSTREAM', '*', 'id', call, 'status', status, 'tokens', tokens, 'mac', mac,
-    'body', body)
+if outcome ~= '' then
+  delivered = redis.call('XADD', inbox, 'NOMKSTREAM', '*', outcome, body)
 end
 if tokens ~= '' then
   if type(delivered) == 'string' then

@@ -1,7 +1,7 @@
 #!lua
 -- Give a caller one item of a call that goes on.
 -- KEYS: record mailbox sealed outbox worker worker_holds inbox index
--- ARGV: token entry item status tokens mac body
+-- ARGV: token entry item tokens outcome body
 -- Returns 1, or the item's id when nobody waits for it: the call has been cancelled, or its caller is gone.
 -- Errors: FENCED when another incarnation is current, or when there are tokens and the worker has been declared dead:
 -- what it lent has been released then.
@@ -13,8 +13,7 @@ if tokens ~= '' and redis.call('EXISTS', worker) == 0 then
 end
 local delivered = false
 if #redis.call('XRANGE', mailbox, entry, entry) + #redis.call('XRANGE', sealed, entry, entry) > 0 then
-  delivered = redis.call('XADD', inbox, 'NOMKSTREAM', '*', 'id', item, 'status', status, 'tokens', tokens, 'mac', mac,
-    'body', body)
+  delivered = redis.call('XADD', inbox, 'NOMKSTREAM', '*', outcome, body)
 end
 if tokens ~= '' then
   for target in string.gmatch(tokens, '%S+') do

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Give a caller one item of a task that goes on.
 -- KEYS: task outbox worker_inbox worker_holds inbox index
--- ARGV: worker id status tokens mac body
+-- ARGV: worker id tokens outcome body
 -- Returns 1, or 0 when nobody waits for it any more: the task is settled or another worker's, or the caller is gone.
 -- Errors: FENCED when there are tokens and the worker has been declared dead: what it lent has been released then.
 if tokens ~= '' and redis.call('EXISTS', worker_inbox) == 0 then
@@ -9,8 +9,7 @@ if tokens ~= '' and redis.call('EXISTS', worker_inbox) == 0 then
 end
 local delivered = false
 if redis.call('HGET', task, 'worker') == worker then
-  delivered = redis.call('XADD', inbox, 'NOMKSTREAM', '*', 'id', id, 'status', status, 'tokens', tokens, 'mac', mac,
-    'body', body)
+  delivered = redis.call('XADD', inbox, 'NOMKSTREAM', '*', outcome, body)
 end
 if tokens ~= '' then
   for target in string.gmatch(tokens, '%S+') do

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 from callboard_broker.ids import worker_client_id
 from callboard_broker.scripts import script
-from callboard_broker.wire import HOLE, arguments
+from callboard_broker.wire import arguments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from callboard_broker.envelope import Outcome
+    from callboard_broker.envelope import Call, Outcome
     from callboard_broker.keys import Keyspace
     from callboard_broker.wire import Argument, Command
 
@@ -34,7 +34,7 @@ def post_carrying(
 
 
 def cancel(
-    keys: Keyspace, client: str, actor: str, entry: bytes, number: int, *, outcome: Outcome, mac: bytes
+    keys: Keyspace, client: str, actor: str, entry: bytes, number: int, *, outcome: Outcome, sealed: bytes
 ) -> Command:
     """Take a call back, and give it an outcome that says so.
 
@@ -45,23 +45,20 @@ def cancel(
         entry: Entry id.
         number: Its number among those of its caller to this actor.
         outcome: What the client is told.
-        mac: Of the outcome.
+        sealed: Its head.
     """
     return script("cancel").eval(
         [
             keys.actor(actor), keys.mailbox(actor), keys.sealed(actor), keys.attempts(actor), keys.carried(actor),
             keys.outbox, keys.control(actor), keys.inbox(client),
         ],
-        [entry, outcome.call, number, outcome.status, mac, outcome.body],
+        [entry, outcome.call, number, sealed, outcome.body],
     )  # fmt: skip
 
 
-def heard(keys: Keyspace, caller: str, outcome: Outcome, mac: bytes) -> Command:
-    """Tell a caller that its cancelled call does not start any more."""
-    return (
-        "XADD", keys.inbox(caller), "NOMKSTREAM", "*", "id", outcome.call, "status", outcome.status, "tokens",
-        outcome.tokens, "mac", mac, "body", outcome.body,
-    )  # fmt: skip
+def tell_caller(keys: Keyspace, caller: str, sealed: bytes) -> Command:
+    """Tell a client something that is no outcome of a call and has no body."""
+    return ("XADD", keys.inbox(caller), "NOMKSTREAM", "*", sealed, b"")
 
 
 def tell(keys: Keyspace, actor: str, op: str, call: bytes, number: int) -> Command:
@@ -69,25 +66,24 @@ def tell(keys: Keyspace, actor: str, op: str, call: bytes, number: int) -> Comma
     return script("tell").eval([keys.actor(actor), keys.control(actor)], [op, call, number])
 
 
-def give(keys: Keyspace, actor: str, token: str, caller: str, *, entry: bytes, outcome: Outcome, mac: bytes) -> Command:
+def give(keys: Keyspace, actor: str, token: str, call: Call, item: Outcome, sealed: bytes) -> Command:
     """Give a caller one item of a call that goes on.
 
     Args:
         keys: Of this callboard.
         actor: Whose call it is.
         token: Of the incarnation that runs it.
-        caller: Client to tell.
-        entry: Entry id of the call.
-        outcome: The item, under its own id.
-        mac: Of the outcome.
+        call: Which.
+        item: The item, under its own id.
+        sealed: Its head.
     """
     worker = worker_client_id(actor, token)
     return script("yield").eval(
         [
             keys.actor(actor), keys.mailbox(actor), keys.sealed(actor), keys.outbox, keys.inbox(worker),
-            keys.holds(worker), keys.inbox(caller), keys.holds(caller),
+            keys.holds(worker), keys.inbox(call.caller), keys.holds(call.caller),
         ],
-        [token, entry, outcome.call, outcome.status, outcome.tokens, mac, outcome.body],
+        [token, call.entry, item.call, item.tokens, sealed, item.body],
     )  # fmt: skip
 
 
@@ -103,41 +99,36 @@ class CommitWriter:
 
     __slots__ = ("_fixed",)
 
-    #: Arguments of the command beside those of the items.
-    _FIXED: Final = 18
-    _ITEM: Final = 8
+    #: Arguments of the command beside those of the calls.
+    _FIXED: Final = 11
 
     def __init__(self, keys: Keyspace, actor: str, token: str, caller: str) -> None:
         self._fixed = arguments(
-            "EVALSHA", script("commit").sha, 11, *_commit_keys(keys, actor, token), keys.inbox(caller),
-            keys.holds(caller), token, 2, caller,
+            "EVALSHA", script("commit").sha, 5, keys.actor(actor), keys.mailbox(actor), keys.sealed(actor),
+            keys.seen(actor), keys.inbox(caller), token, caller,
         )  # fmt: skip
 
-    @staticmethod
-    def item(entry: bytes, flags: bytes, outcome: Outcome, mac: bytes) -> bytes:
-        """Return an outcome as it stands in a command."""
-        call, status, tokens, body = outcome.call, outcome.status, outcome.tokens, outcome.body
-        return _ITEM % (
-            len(entry), entry, len(flags), flags, len(call), call, len(status), status, len(tokens), tokens,
-            len(mac), mac, len(body), body,
-        )  # fmt: skip
+    def command(self, finished: bytes, outcomes: Sequence[tuple[bytes, bytes, bytes]]) -> bytes:
+        """Return the packed command that settles calls, at most `BATCH` of them.
 
-    def command(self, seen: bytes, items: Sequence[bytes]) -> bytes:
-        """Return the packed command that settles calls, at most `BATCH` of them."""
-        count = self._FIXED + self._ITEM * len(items)
-        return b"*%d\r\n%b$%d\r\n%b\r\n%b" % (count, self._fixed, len(seen), seen, b"".join(items))
+        Args:
+            finished: What the ledger is to say.
+            outcomes: Of each call its entry id, and the sealed head and body of its outcome.
+        """
+        if len(outcomes) == 1:
+            ((entry, sealed, body),) = outcomes
+            return _ALONE % (
+                self._fixed, len(finished), finished, len(entry), entry, len(sealed), sealed, len(body), body
+            )  # fmt: skip
+        count = self._FIXED + 3 * len(outcomes)
+        parts = [b"*%d\r\n%b$%d\r\n%b\r\n" % (count, self._fixed, len(finished), finished)]
+        parts += [b"$%d\r\n%b\r\n" % (len(entry), entry) for entry, _, _ in outcomes]
+        parts += [_OUTCOME % (len(sealed), sealed, len(body), body) for _, sealed, body in outcomes]
+        return b"".join(parts)
 
 
-#: Entry, index of the inbox among the keys, flags, call, status, tokens, MAC, body.
-_ITEM: Final = arguments(HOLE, 1, HOLE, HOLE, HOLE, HOLE, HOLE, HOLE)
-
-
-def _commit_keys(keys: Keyspace, actor: str, token: str) -> list[bytes]:
-    worker = worker_client_id(actor, token)
-    return [
-        keys.actor(actor), keys.mailbox(actor), keys.sealed(actor), keys.seen(actor), keys.attempts(actor),
-        keys.carried(actor), keys.outbox, keys.inbox(worker), keys.holds(worker),
-    ]  # fmt: skip
+_ALONE: Final = b"*14\r\n%b" + b"$%d\r\n%b\r\n" * 4
+_OUTCOME: Final = b"$%d\r\n%b\r\n$%d\r\n%b\r\n"
 
 
 class Settlement:
@@ -155,7 +146,11 @@ class Settlement:
         self._keys = keys
         self._actor = actor
         self._token = token.encode()
-        self._fixed = _commit_keys(keys, actor, token)
+        worker = worker_client_id(actor, token)
+        self._fixed = [
+            keys.actor(actor), keys.mailbox(actor), keys.sealed(actor), keys.seen(actor), keys.attempts(actor),
+            keys.carried(actor), keys.outbox, keys.inbox(worker), keys.holds(worker),
+        ]  # fmt: skip
         self.clear()
 
     def clear(self) -> None:
@@ -166,44 +161,37 @@ class Settlement:
         self._seen: dict[str, bytes] = {}
         self.count = 0
 
-    def add(self, entry: bytes, caller: str, outcome: Outcome, mac: bytes, *, flags: str = "") -> None:
+    def add(self, entry: bytes, caller: str, outcome: Outcome, sealed: bytes, *, flags: str = "") -> None:
         """Add the outcome of a call.
 
         Args:
             entry: Entry id in the mailbox.
             caller: Client to tell; empty for nobody.
             outcome: What to tell.
-            mac: Of the outcome.
+            sealed: Its head.
             flags: ``c`` when the call carries tokens, ``a`` when it has been charged.
         """
         position = self._position(caller) if caller else 0
-        self._items += (
-            entry,
-            position,
-            flags,
-            outcome.call,
-            outcome.status,
-            outcome.tokens,
-            mac,
-            outcome.body,
-        )
+        self._items += (entry, position, flags, outcome.call, outcome.tokens, sealed, outcome.body)
         self.count += 1
 
     def discard(self, entry: bytes, call: bytes, *, flags: str = "") -> None:
         """Remove an entry without telling anybody."""
-        self._items += (entry, 0, flags, call, b"", b"", b"", b"")
+        self._items += (entry, 0, flags, call, b"", b"", b"")
         self.count += 1
 
     def seen(self, caller: str, value: bytes) -> None:
         """Note the ledger's value for a caller."""
         self._seen[caller] = value
 
-    def command(self) -> Command:
-        """Make the command."""
+    def command(self, *, loaded: bool = False) -> Command:
+        """Make the command; a short one, if the script has been loaded."""
         flat: list[Argument] = []
         for caller, value in self._seen.items():
             flat += (caller, value)
-        return script("commit").eval(self._fixed + self._inboxes, [self._token, len(flat), *flat, *self._items])
+        settle = script("settle")
+        make = settle.eval_loaded if loaded else settle.eval
+        return make(self._fixed + self._inboxes, [self._token, len(flat), *flat, *self._items])
 
     def _position(self, caller: str) -> int:
         position = self._positions.get(caller)

@@ -32,13 +32,13 @@ class Ending:
     Attributes:
         worker: Client that runs it, which must still be the case; ``*`` for whoever that is, or nobody.
         outcome: What its caller is told; None for nothing.
-        mac: Of the outcome.
+        sealed: Its head.
         shown: How RQ's tools show it: ``finished``, ``failed``, or not at all (``""``).
     """
 
     worker: str
     outcome: Outcome | None
-    mac: bytes
+    sealed: bytes
     shown: str
 
 
@@ -103,7 +103,7 @@ def settle(keys: Keyspace, call: str, task: str, function: str, queue: str, endi
     caller = call.rpartition("/")[0]
     index = ending.worker if ending.worker != "*" else "-"
     outcome = ending.outcome
-    told = (outcome.status, outcome.tokens, ending.mac, outcome.body) if outcome else (b"", b"", b"", b"")
+    told = (outcome.tokens, ending.sealed, outcome.body) if outcome else (b"", b"", b"")
     expiry = int(datetime.now(UTC).timestamp()) + _TTL
     return script("settle_task").eval(
         [
@@ -126,7 +126,7 @@ def requeue(keys: Keyspace, task: str, queue: str, worker: str, attempts: int) -
     )  # fmt: skip
 
 
-def give(keys: Keyspace, task: str, worker: str, caller: str, outcome: Outcome, mac: bytes) -> Command:
+def give(keys: Keyspace, task: str, worker: str, caller: str, outcome: Outcome, sealed: bytes) -> Command:
     """Give a caller one item, under its own id, of a task that goes on."""
     return script("yield_task").eval(
         [
@@ -137,7 +137,7 @@ def give(keys: Keyspace, task: str, worker: str, caller: str, outcome: Outcome, 
             keys.inbox(caller),
             keys.holds(caller),
         ],
-        [worker, outcome.call, outcome.status, outcome.tokens, mac, outcome.body],
+        [worker, outcome.call, outcome.tokens, sealed, outcome.body],
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from callboard.worker._replies import Caller
 from callboard_broker import verdicts
 from callboard_broker.deaths import STATUS_DIED, STATUS_HEARD, STATUS_UNAVAILABLE
-from callboard_broker.envelope import Outcome, open_call, sign_outcome
+from callboard_broker.envelope import Outcome, open_call, seal_outcome
 from callboard_broker.errors import EnvelopeError
 from callboard_broker.operations import calls
 
@@ -58,6 +58,7 @@ class Desk:
         self._ledger = ledger
         self._charged = {call.encode() for call in charged}
         self._signer = self._broker.signer("call", settings.actor)
+        self._settlement = calls.Settlement(self._broker.keys, settings.actor, settings.token)
         self._callers: dict[bytes, Caller] = {}
         #: Calls that their callers have cancelled, with their numbers; entered into the ledger before the next starts.
         self.cancelled: deque[tuple[bytes, int]] = deque()
@@ -96,36 +97,41 @@ class Desk:
         For any thread.
         """
         self.cancelled.append((call, seq))
-        heard = Outcome(call, STATUS_HEARD, b"", b"")
         caller = _caller_in(call).decode()
-        return calls.heard(
-            self._broker.keys, caller, heard, sign_outcome(self._broker.signer("outcome", caller), heard)
-        )
+        heard = seal_outcome(self._broker.signer("outcome", caller), Outcome(call, STATUS_HEARD, b"", b""))
+        return calls.tell_caller(self._broker.keys, caller, heard)
 
     def answer(self, call: Call, outcome: Outcome) -> None:
         """Settle a call with an outcome; nothing waits for the broker here."""
-        flags = self._flags(call) if call.opts or self._charged else b""
-        if outcome.tokens or b"c" in flags:
-            self._hold_first()
         if not call.seq:
             self._discard(call)
             return
         caller = self._caller_of(call)
         caller.finished.add(call.seq)
-        mac = sign_outcome(caller.signer, outcome)
-        self._replies.post(caller, caller.writer.item(call.entry, flags, outcome, mac))
+        sealed = seal_outcome(caller.signer, outcome)
+        if outcome.tokens or call.opts or self._charged:
+            self._answer_fully(call, outcome, caller, sealed)
+        else:
+            self._replies.post(caller, call.entry, sealed, outcome.body)
+
+    def _answer_fully(self, call: Call, outcome: Outcome, caller: Caller, sealed: bytes) -> None:
+        """Settle a call that may carry something, or may have been charged."""
+        flags = self._flags(call)
+        if outcome.tokens or "c" in flags:
+            self._hold_first()
+        settlement = self._settlement
+        settlement.clear()
+        settlement.add(call.entry, call.caller, outcome, sealed, flags=flags)
+        settlement.seen(call.caller, caller.finished.stored())
+        self._replies.post_command(settlement.command(loaded=True))
 
     def give(self, call: Call, item: Outcome) -> None:
         """Give the caller one item of a call that goes on; nothing waits for the broker here."""
         if item.tokens:
             self._hold_first()
         settings = self._settings
-        mac = sign_outcome(self._caller_of(call).signer, item)
-        self._replies.post_command(
-            calls.give(
-                self._broker.keys, settings.actor, settings.token, call.caller, entry=call.entry, outcome=item, mac=mac
-            )
-        )
+        sealed = seal_outcome(self._caller_of(call).signer, item)
+        self._replies.post_command(calls.give(self._broker.keys, settings.actor, settings.token, call, item, sealed))
 
     def fail(self, call: Call, cause: DeathCause) -> None:
         """Settle a call that dies with its actor."""
@@ -152,16 +158,17 @@ class Desk:
             call, seq = self.cancelled.popleft()
             self._caller_named(_caller_in(call)).finished.add(seq)
 
-    def _flags(self, call: Call) -> bytes:
-        carries = b"c" if call.option("carries") else b""
+    def _flags(self, call: Call) -> str:
+        carries = "c" if call.option("carries") else ""
         if call.id in self._charged:
             self._charged.discard(call.id)
-            return carries + b"a"
+            return carries + "a"
         return carries
 
     def _discard(self, call: Call) -> None:
-        settlement = calls.Settlement(self._broker.keys, self._settings.actor, self._settings.token)
-        settlement.discard(call.entry, call.id, flags=self._flags(call).decode())
+        settlement = self._settlement
+        settlement.clear()
+        settlement.discard(call.entry, call.id, flags=self._flags(call))
         self._replies.ask(settlement.command())
 
     def _set_aside(self, entry: bytes, flat: list[Reply], error: EnvelopeError) -> None:

@@ -11,11 +11,12 @@ import operator
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from callboard._flusher import Flusher
 from callboard.worker._signals import Fenced, Lost
 from callboard_broker.errors import BrokerError, BrokerUnreachableError
+from callboard_broker.operations.calls import BATCH
 from callboard_broker.scripts import script
 from callboard_broker.wire import ReplyError, checked, integer, pack
 
@@ -50,6 +51,12 @@ class Caller:
         self.finished = finished
 
 
+#: An outcome: its caller, what of it has finished, and entry, sealed head and body; or nobody, a packed command, and
+#: nothing.
+_Collected: TypeAlias = "tuple[Caller | None, bytes, tuple[bytes, bytes, bytes]]"
+_NOTHING: Final = (b"", b"", b"")
+
+
 class Replies:
     """Send one incarnation's outcomes on a connection, and ask on it.
 
@@ -70,7 +77,7 @@ class Replies:
         self._journal = journal
         #: Takes the id of an item that nobody waits for.
         self.unwanted: Callable[[bytes], None] | None = None
-        self._buffer: list[tuple[Caller | None, bytes]] = []
+        self._buffer: list[_Collected] = []
         self._journaled = 0
         self._again: list[bytes] = []
         self._owed: deque[bytes] = deque()
@@ -84,15 +91,16 @@ class Replies:
         """Return the present connection, for polling."""
         return self._wire
 
-    def post(self, caller: Caller, item: bytes) -> None:
-        """Collect an outcome; it is sent by `flush`, or with whatever is sent next."""
+    def post(self, caller: Caller, entry: bytes, sealed: bytes, body: bytes) -> None:
+        """Collect the outcome of a call; it is sent by `flush`, or with whatever is sent next."""
+        finished = caller.finished.stored()
         with self._sending:
-            self._buffer.append((caller, item))
+            self._buffer.append((caller, finished, (entry, sealed, body)))
 
     def post_command(self, command: Command) -> None:
         """Collect a command, to be sent like an outcome and in its place among them."""
         with self._sending:
-            self._buffer.append((None, pack(command)))
+            self._buffer.append((None, pack(command), _NOTHING))
 
     def journal(self) -> None:
         """Make sure that what has finished outlives this process: in the journal, or acknowledged.
@@ -104,9 +112,10 @@ class Replies:
             Lost: The broker could not be reached for too long.
         """
         with self._sending:
-            unsecured = self._buffer[self._journaled :]
-            secured = all(self._journal.add(_alone(caller, item)) for caller, item in unsecured)
-            self._journaled = len(self._buffer)
+            secured, buffer = True, self._buffer
+            for at in range(self._journaled, len(buffer)):
+                secured = secured and self._journal.add(_alone(buffer[at]))
+            self._journaled = len(buffer)
         if not secured:
             self.finish()
 
@@ -262,20 +271,28 @@ class Replies:
 
     def _introduce(self) -> None:
         self._page.connected(integer(self._wire.call("CLIENT", "ID")))
-        self._wire.call(*script("commit").load())
+        for name in ("commit", "settle"):
+            self._wire.call(*script(name).load())
 
 
-def _commits(collected: list[tuple[Caller | None, bytes]]) -> list[bytes]:
+def _commits(collected: list[_Collected]) -> list[bytes]:
     """Return the commands for what has been collected: one for each run of outcomes of one caller."""
     commands: list[bytes] = []
     for caller, run in itertools.groupby(collected, key=_CALLER):
-        items = [item for _, item in run]
-        commands += items if caller is None else [caller.writer.command(caller.finished.stored(), items)]
+        if caller is None:
+            commands += [packed for _, packed, _ in run]
+            continue
+        outcomes = list(run)
+        for start in range(0, len(outcomes), BATCH):
+            batch = outcomes[start : start + BATCH]
+            # What had finished when the last of them had, and not what has since: that is not settled yet.
+            commands.append(caller.writer.command(batch[-1][1], [outcome for _, _, outcome in batch]))
     return commands
 
 
-def _alone(caller: Caller | None, item: bytes) -> bytes:
-    return item if caller is None else caller.writer.command(caller.finished.stored(), [item])
+def _alone(collected: _Collected) -> bytes:
+    caller, finished, outcome = collected
+    return finished if caller is None else caller.writer.command(finished, [outcome])
 
 
 def _answer(reply: Reply) -> Reply:

@@ -55,7 +55,7 @@ class Runner:
         while True:
             try:
                 value = method(*args, **kwargs)
-                if inspect.isgenerator(value) or call.streams:
+                if inspect.isgenerator(value) or (call.opts and call.streams):
                     value = self._stream(call, value) if call.streams else list(value)
                 break
             except (SystemExit, Departure):
@@ -82,7 +82,7 @@ class Runner:
                 value = method(*args, **kwargs)
                 if inspect.iscoroutine(value):
                     value = await value
-                if inspect.isgenerator(value) or inspect.isasyncgen(value) or call.streams:
+                if inspect.isgenerator(value) or inspect.isasyncgen(value) or (call.opts and call.streams):
                     value = await (self._stream_here(call, value) if call.streams else _listed(value))
                 break
             except (SystemExit, Departure):
@@ -159,6 +159,9 @@ class Runner:
 
     def _returned(self, call: Call, value: Any) -> Outcome:
         """Return the outcome of a method that returned."""
+        body = _serde.pack_plain(value)
+        if body is not None:
+            return Outcome(call.id, STATUS_OK, b"", body)
         try:
             parcel = self._pack(call, value)
         except TypeError as error:

@@ -24,7 +24,7 @@ from callboard.worker._signals import Terminated
 from callboard.worker._watch import Place, Watch
 from callboard_broker import host, ids
 from callboard_broker.deaths import STATUS_OK
-from callboard_broker.envelope import Call, Outcome, open_fields, sign_outcome
+from callboard_broker.envelope import Call, Outcome, open_fields, seal_outcome
 from callboard_broker.errors import BrokerRefusedError, EnvelopeError
 from callboard_broker.operations import tasks
 from callboard_broker.page import StatusPage
@@ -227,24 +227,24 @@ class TaskLife:
         runner = self._runner
         assert runner is not None
         client, caller = self._client, call.caller
-        mac = sign_outcome(self._settings.broker.signer("outcome", caller), item)
+        sealed = seal_outcome(self._settings.broker.signer("outcome", caller), item)
 
         def given(reply: Reply) -> None:
             if reply == 0 or isinstance(reply, ReplyError):
                 runner.streams.told("cancel", call.id, 0)
 
         task = ids.task_id(call.id.decode())
-        client.outbound.post(tasks.give(self._keys, task, client.id, caller, item, mac), given)
+        client.outbound.post(tasks.give(self._keys, task, client.id, caller, item, sealed), given)
         client.outbound.push()
         client.confirm_soon()
 
     def _settle(self, task: str, stored: Mapping[str, bytes], outcome: Outcome | None) -> None:
         call, function = (stored.get(name, b"").decode(errors="replace") for name in ("call", "function"))
-        mac = b""
+        sealed = b""
         if outcome is not None:
-            mac = sign_outcome(self._settings.broker.signer("outcome", call.rpartition("/")[0]), outcome)
+            sealed = seal_outcome(self._settings.broker.signer("outcome", call.rpartition("/")[0]), outcome)
         shown = "finished" if outcome is not None and outcome.status == STATUS_OK else "failed"
-        ending = tasks.Ending(self._client.id, outcome, mac, shown)
+        ending = tasks.Ending(self._client.id, outcome, sealed, shown)
         self._client.outbound.post(
             tasks.settle(self._keys, call, task, function, self._settings.queue, ending), lambda _: None
         )

@@ -1,0 +1,215 @@
+"""Calls of actors on their way out: numbered, packed, sent in order, kept back while their arguments are pending."""
+
+from __future__ import annotations
+
+import json
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from callboard import _serde
+from callboard._arguments import attach, pack_call
+from callboard._definition import TERMINATE
+from callboard._result import FINAL, Result, Sent
+from callboard._route import Outgoing, Route
+from callboard_broker.deaths import SEALED_TERMINATE
+from callboard_broker.envelope import call_fields
+from callboard_broker.operations import actors, calls
+from callboard_broker.wire import ReplyError, pack
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from callboard._client import Client
+    from callboard._holding import Hold
+    from callboard._stream import StreamResult
+    from callboard._terms import Terms
+    from callboard_broker.envelope import Outcome
+    from callboard_broker.wire import Reply
+
+_TERMINATE = TERMINATE.encode()
+
+
+class Calls:
+    """Make a client's calls.
+
+    Args:
+        client: Whose calls.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._outbound = client.outbound
+        self._pending = client.pending
+        self._prefix = f"{client.id}/".encode()
+        self._count = 0
+        self._routes: dict[str, Route] = {}
+
+    def make(
+        self,
+        hold: Hold,
+        method: bytes,
+        arguments: tuple[Sequence[Any], dict[str, Any]],
+        terms: Terms,
+        *,
+        retries: int = 0,
+        opts: bytes = b"",
+        stream: StreamResult | None = None,
+    ) -> tuple[str, Result]:
+        """Call a method of an actor; the result comes later, whatever happens. Return the call's id and the result.
+
+        Top-level references among the arguments are replaced by their values. While one of them is pending, the call
+        waits here; of an actor that keeps the order, later calls of this process wait behind it. What a call gives item
+        by item goes to ``stream``, which is its result.
+
+        Raises:
+            PendingCallsLimitExceeded: The actor takes no more unfinished calls of one client.
+        """
+        parcel, dependencies = pack_call(*arguments)
+        result = stream or Result()
+        outbound = self._outbound
+        with outbound.lock:
+            route = self._routes.get(hold.actor)
+            if route is None:
+                route = self._routes[hold.actor] = Route(terms.ordered)
+            if terms.max_pending > 0:
+                route.count(result, terms.max_pending, self._client.inbox)
+            call = self.next_id()
+            if stream is not None:
+                stream.begin(call)
+            outgoing = Outgoing(hold, call, method, parcel, retries, opts, result, dependencies)
+            if (route.waiting or dependencies) and route.must_wait(outgoing):
+                route.waiting.append(outgoing)
+            else:
+                self._send(route, outgoing)
+        if outbound.aftermath:
+            outbound.clean_up()
+        for ref in dependencies:
+            if not ref._result.done:  # noqa: SLF001
+                self._client.expect(ref, lambda: self._advance(route))
+        return call.decode(), result
+
+    def make_plain(
+        self, hold: Hold, method: bytes, arguments: tuple[Sequence[Any], dict[str, Any]], terms: Terms
+    ) -> tuple[str, Result]:
+        """Do what `make` does for a call on the actor's terms, with fewer steps when its arguments are plain data."""
+        body = _serde.pack_plain_call(*arguments)
+        route = self._routes.get(hold.actor)
+        if body is None or route is None or terms.max_pending > 0:
+            return self.make(hold, method, arguments, terms, retries=terms.retries)
+        outbound, result, call = self._outbound, Result(), b""
+        with outbound.lock:
+            if not route.waiting:
+                call = self.next_id()
+                self._send_plain(route, hold, call, method, terms.retries, body, result)
+        if not call:
+            return self.make(hold, method, arguments, terms, retries=terms.retries)
+        if outbound.aftermath:
+            outbound.clean_up()
+        return call.decode(), result
+
+    def terminate(self, hold: Hold, terms: Terms) -> tuple[str, Result]:
+        """Call ``__ray_terminate__``: the actor ends after the calls before it, and takes none after it."""
+        return self.make(hold, _TERMINATE, ((), {}), terms)
+
+    def next_id(self) -> bytes:
+        """Make the id of a call; the caller holds the outbound lock."""
+        self._count += 1
+        return self._prefix + b"%d" % self._count
+
+    def withdraw(self, result: Result, outcome: Outcome) -> bool:
+        """Give a call that waits here to be sent an outcome instead; tell whether it is one."""
+        with self._outbound.lock:
+            route = next((route for route in self._routes.values() if route.withdraw(result)), None)
+        if route is None:
+            return False
+        result.resolve(outcome.status, outcome.body)
+        self._advance(route)
+        return True
+
+    @property
+    def waiting(self) -> bool:
+        """Tell whether there are calls whose arguments are pending."""
+        return any(route.waiting for route in self._routes.values())
+
+    def abandon(self) -> list[Result]:
+        """Give up the calls that wait, and return their results; the caller holds the outbound lock."""
+        found = []
+        for route in self._routes.values():
+            found += [outgoing.result for outgoing in route.waiting]
+            route.waiting.clear()
+        return found
+
+    def forget_route(self, actor: str) -> None:
+        """Forget the way to an actor that takes no more calls."""
+        self._routes.pop(actor, None)
+
+    def _send(self, route: Route, out: Outgoing) -> None:
+        """Number a call and send it; the caller holds the lock."""
+        parcel = out.parcel
+        body, targets = parcel.body, parcel.targets if parcel.carries else []
+        if out.dependencies:
+            attached = attach(parcel, out.dependencies, out.result)
+            if attached is None:
+                return
+            body, targets = attached
+        if not (targets or out.opts or out.method == _TERMINATE):
+            self._send_plain(route, out.hold, out.id, out.method, out.retries, body, out.result)
+            return
+        route.seq += 1
+        self._pending[out.id] = out.result
+        if targets:
+            self._send_carrying(route.seq, out, body, targets)
+            return
+        fields = self._fields(route.seq, out, out.opts, body)
+        actor, keys = out.hold.actor, self._client.keys
+        if out.method == _TERMINATE:
+            command, seq = actors.seal(keys, actor, SEALED_TERMINATE, fields), FINAL
+        else:
+            command, seq = calls.post(keys.mailbox(actor), fields), route.seq
+        self._outbound.post_locked(pack(command), partial(self._acknowledged, actor, seq, out.id, out.result))
+
+    def _send_plain(
+        self, route: Route, hold: Hold, call: bytes, method: bytes, retries: int, body: bytes, result: Result
+    ) -> None:
+        route.seq = seq = route.seq + 1
+        self._pending[call] = result
+        packed = hold.writer.write(call, seq, method, retries, int(time.time() * 1000), body)
+        self._outbound.post_locked(packed, partial(self._acknowledged, hold.actor, seq, call, result))
+
+    def _send_carrying(self, seq: int, out: Outgoing, body: bytes, targets: list[str]) -> None:
+        client, call, actor = self._client, out.id, out.hold.actor
+        token = f"m:{call.decode()}"
+        client.holdings.lend(targets, token, actor)
+        opts = json.dumps({**json.loads(out.opts or b"{}"), "carries": True}).encode()
+
+        def acknowledged(reply: Reply, _keep: Outgoing = out) -> None:
+            settle = client.holdings.handed_over if isinstance(reply, bytes) else client.holdings.take_back
+            self._outbound.aftermath.append(lambda: settle(targets, token, actor))
+            self._acknowledged(actor, seq, call, out.result, reply)
+
+        fields = self._fields(seq, out, opts, body)
+        command = calls.post_carrying(client.keys, actor, client.id, call, " ".join(targets), fields)
+        self._outbound.post_locked(pack(command), acknowledged)
+
+    def _fields(self, seq: int, out: Outgoing, opts: bytes, body: bytes) -> tuple[bytes, ...]:
+        version, moment = self._client.broker.version, self._client.now_ms()
+        return call_fields(out.hold.signer, version, out.id, seq, out.method, out.retries, moment, opts, body)
+
+    def _acknowledged(self, actor: str, seq: int, call: bytes, result: Result, reply: Reply) -> None:
+        if isinstance(reply, bytes):
+            if result.status is None:
+                result.sent = Sent(actor, reply, seq)
+            return
+        verdicts, aftermath = self._client.verdicts, self._outbound.aftermath
+        if isinstance(reply, ReplyError):
+            aftermath.append(lambda: verdicts.refused(call, str(reply)))
+        else:
+            aftermath.append(lambda: verdicts.no_mailbox(call, actor))
+
+    def _advance(self, route: Route) -> None:
+        with self._outbound.lock:
+            for outgoing in route.due():
+                self._send(route, outgoing)
+        self._outbound.clean_up()
+        self._client.inbox.wake()
