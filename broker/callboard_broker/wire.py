@@ -152,6 +152,16 @@ class Wire:
             raise
         return reply  # type: ignore[no-any-return] # hiredis has no types
 
+    @contextlib.contextmanager
+    def patience(self, size: int) -> Iterator[None]:
+        """Have waiting in `receive` last until more than so many bytes are there, or the peer has gone."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size + 1)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):  # closed meanwhile
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+
     def available(self) -> list[Reply]:
         """Return the replies that have come, without waiting; error replies are among them.
 

@@ -167,7 +167,7 @@ class Calls:
             command, seq = actors.seal(keys, actor, SEALED_TERMINATE, fields), FINAL
         else:
             command, seq = calls.post(keys.mailbox(actor), fields), route.seq
-        self._outbound.post_locked(pack(command), partial(self._acknowledged, actor, seq, out.id, out.result))
+        self._outbound.post_locked(pack(command), partial(self._acknowledged, actor, seq, out.id))
 
     def _send_plain(
         self, route: Route, hold: Hold, call: bytes, method: bytes, retries: int, body: bytes, result: Result
@@ -175,7 +175,7 @@ class Calls:
         route.seq = seq = route.seq + 1
         self._pending[call] = result
         packed = hold.writer.write(call, seq, method, retries, int(time.time() * 1000), body)
-        self._outbound.post_locked(packed, partial(self._acknowledged, hold.actor, seq, call, result))
+        self._outbound.post_locked(packed, partial(self._acknowledged, hold.actor, seq, call))
 
     def _send_carrying(self, seq: int, out: Outgoing, body: bytes, targets: list[str]) -> None:
         client, call, actor = self._client, out.id, out.hold.actor
@@ -186,7 +186,7 @@ class Calls:
         def acknowledged(reply: Reply, _keep: Outgoing = out) -> None:
             settle = client.holdings.handed_over if isinstance(reply, bytes) else client.holdings.take_back
             self._outbound.aftermath.append(lambda: settle(targets, token, actor))
-            self._acknowledged(actor, seq, call, out.result, reply)
+            self._acknowledged(actor, seq, call, reply)
 
         fields = self._fields(seq, out, opts, body)
         command = calls.post_carrying(client.keys, actor, client.id, call, " ".join(targets), fields)
@@ -196,9 +196,11 @@ class Calls:
         version, moment = self._client.broker.version, self._client.now_ms()
         return call_fields(out.hold.signer, version, out.id, seq, out.method, out.retries, moment, opts, body)
 
-    def _acknowledged(self, actor: str, seq: int, call: bytes, result: Result, reply: Reply) -> None:
+    def _acknowledged(self, actor: str, seq: int, call: bytes, reply: Reply) -> None:
         if isinstance(reply, bytes):
-            if result.status is None:
+            # Looked up, not kept by what waits for this reply: a result that nobody has any more is to go.
+            result = self._pending.get(call)
+            if result is not None:
                 result.sent = Sent(actor, reply, seq)
             return
         verdicts, aftermath = self._client.verdicts, self._outbound.aftermath

@@ -1,6 +1,7 @@
 """The Lua files: each has its header and its operation."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,10 @@ def test_wrong_inputs_are_refused_before_they_are_sent() -> None:
         script.eval([], ["a"])
     with pytest.raises(TypeError, match="arguments"):
         script.eval([b"k"], ["a", "b"])
+
+
+@pytest.mark.parametrize("name", scripts.names())
+def test_errors_begin_with_their_code(name: str) -> None:
+    """The server puts ``ERR`` before an error of a single word, and nobody would recognise it."""
+    found = re.findall(r"error_reply\('([^']*)'", scripts.script(name).text)
+    assert all(re.match(r"[A-Z]+ ", error) for error in found), found

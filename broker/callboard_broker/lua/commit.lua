@@ -9,7 +9,7 @@
 -- less than all, a call was cancelled, and the caller, who knows, drops what is given for it.
 -- Errors: FENCED when another incarnation is current.
 if redis.call('HGET', record, 'token') ~= token then
-  return redis.error_reply('FENCED')
+  return redis.error_reply('FENCED another incarnation is current')
 end
 redis.call('HSET', seen, caller, numbers)
 local first = entries_then_outcomes_at

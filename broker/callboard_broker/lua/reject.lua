@@ -5,7 +5,7 @@
 -- Returns 1 when the entry was there.
 -- Errors: FENCED when another incarnation is current.
 if redis.call('HGET', record, 'token') ~= token then
-  return redis.error_reply('FENCED')
+  return redis.error_reply('FENCED another incarnation is current')
 end
 if redis.call('XDEL', mailbox, entry) == 0 and redis.call('XDEL', sealed, entry) == 0 then
   return 0

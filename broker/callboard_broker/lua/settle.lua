@@ -10,12 +10,12 @@
 -- Errors: FENCED when another incarnation is current, or when there are tokens and the worker has been declared dead:
 -- what it lent has been released then.
 if redis.call('HGET', record, 'token') ~= token then
-  return redis.error_reply('FENCED')
+  return redis.error_reply('FENCED another incarnation is current')
 end
 local first = fields_and_items_at + tonumber(seen_fields)
 for i = first, #ARGV, 7 do
   if ARGV[i + 4] ~= '' and redis.call('EXISTS', worker) == 0 then
-    return redis.error_reply('FENCED')
+    return redis.error_reply('FENCED the worker has been declared dead')
   end
 end
 if first > fields_and_items_at then

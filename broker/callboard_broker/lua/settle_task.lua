@@ -9,7 +9,7 @@
 local lent = 0
 if tokens ~= '' then
   if redis.call('EXISTS', worker_inbox) == 0 then
-    return redis.error_reply('FENCED')
+    return redis.error_reply('FENCED the worker has been declared dead')
   end
   for target in string.gmatch(tokens, '%S+') do
     lent = lent + redis.call('SREM', holds, 'lent ' .. target .. ' r:' .. call .. ' ' .. string.match(call, '(.*)/'))

@@ -6,10 +6,10 @@
 -- Errors: FENCED when another incarnation is current, or when there are tokens and the worker has been declared dead:
 -- what it lent has been released then.
 if redis.call('HGET', record, 'token') ~= token then
-  return redis.error_reply('FENCED')
+  return redis.error_reply('FENCED another incarnation is current')
 end
 if tokens ~= '' and redis.call('EXISTS', worker) == 0 then
-  return redis.error_reply('FENCED')
+  return redis.error_reply('FENCED the worker has been declared dead')
 end
 local delivered = false
 if #redis.call('XRANGE', mailbox, entry, entry) + #redis.call('XRANGE', sealed, entry, entry) > 0 then

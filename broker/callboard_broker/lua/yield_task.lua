@@ -5,7 +5,7 @@
 -- Returns 1, or 0 when nobody waits for it any more: the task is settled or another worker's, or the caller is gone.
 -- Errors: FENCED when there are tokens and the worker has been declared dead: what it lent has been released then.
 if tokens ~= '' and redis.call('EXISTS', worker_inbox) == 0 then
-  return redis.error_reply('FENCED')
+  return redis.error_reply('FENCED the worker has been declared dead')
 end
 local delivered = false
 if redis.call('HGET', task, 'worker') == worker then

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 DEFAULT_GROUP: Final = "_default"
 #: Calls that may wait in this process; what comes after them waits in the mailbox.
 _IN_HAND: Final = 10_000
+#: Seconds after which the answers to commits are read; until then the journal keeps what they settle.
+_COLLECT: Final = 0.02
 
 
 @dataclass(slots=True, eq=False)
@@ -100,9 +102,10 @@ class ConcurrentExecutor:
         self._threads = None if info.asynchronous else Threads()
         self._running: dict[bytes, _Running] = {}
         self._in_hand = 0
-        self._listening: dict[Callable[[], None], tuple[Wire, int]] = {}
+        self._listening: tuple[Wire | None, int] = (None, -1)
         self._asked = False
         self._flushing = False
+        self._collecting = False
         self._terminator: Call | None = None
         self._way_out: BaseException | None = None
         self._ended: asyncio.Future[BaseException | None] = self._loop.create_future()
@@ -156,8 +159,7 @@ class ConcurrentExecutor:
             self._ask()
             return await self._ended
         finally:
-            for _, number in self._listening.values():
-                self._loop.remove_reader(number)
+            self._loop.remove_reader(self._listening[1])
 
     # Reading and answering, in callbacks of the loop.
 
@@ -174,28 +176,35 @@ class ConcurrentExecutor:
         if not self._asked and self._in_hand < _IN_HAND and self._terminator is None and self._way_out is None:
             self._mailbox.ask_for_calls()
             self._asked = True
-        self._listen(self._read, self._mailbox.connection)
-        self._listen(self._collect, self._replies.connection)
+        self._listen()
 
     def _collect(self) -> None:
+        self._collecting = False
         with self._departures():
             self._replies.collect()
-            self._listen(self._collect, self._replies.connection)
+            self._collect_later()
+
+    def _collect_later(self) -> None:
+        # Nothing waits for the answers to commits, so being woken by each would only cost.
+        if self._replies.owes and not self._collecting:
+            self._collecting = True
+            self._loop.call_later(_COLLECT, self._collect)
 
     def _flush(self) -> None:
         self._flushing = False
         with self._departures():
             self._replies.flush()
-            self._listen(self._collect, self._replies.connection)
+            self._collect_later()
 
-    def _listen(self, callback: Callable[[], None], wire: Wire) -> None:
-        known, number = self._listening.get(callback, (None, -1))
+    def _listen(self) -> None:
+        wire = self._mailbox.connection
+        known, number = self._listening
         if known is not wire:
             # A closed connection's number may be that of the new one by now.
             if known is not None:
                 self._loop.remove_reader(number)
-            self._loop.add_reader(wire.fileno(), callback)
-            self._listening[callback] = wire, wire.fileno()
+            self._loop.add_reader(wire.fileno(), self._read)
+            self._listening = wire, wire.fileno()
 
     @contextlib.contextmanager
     def _departures(self) -> Iterator[None]:
@@ -300,7 +309,10 @@ class ConcurrentExecutor:
         self._flush_soon()
 
     def _flush_soon(self) -> None:
-        if not self._flushing:
+        if len(self._running) <= 1 and not self._in_hand:
+            # Nothing else is about to finish that could go with it.
+            self._flush()
+        elif not self._flushing:
             self._flushing = True
             self._loop.call_soon(self._flush)
 

@@ -7,6 +7,7 @@ in a read does nothing else.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Final
 
 from callboard.worker._replies import TRANSIENT, Replies
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 #: Calls taken in one read. Bounds what counts as started when the worker is lost with its node.
 _COUNT: Final = 200
 _BLOCK_MS: Final = 10_000
+#: Bytes of the answer to a commit of one call; any answer to a read is longer.
+_LONE_ANSWER: Final = len(b":1\r\n")
 
 
 class Mailbox(Replies):
@@ -95,9 +98,13 @@ class Mailbox(Replies):
         """
         try:
             self._send(self._read_packed)
-            self._read_answers()
+            if len(self._owed) > 1:
+                self._read_answers()
             self.waiting = True
             self._before_waiting()
+            # Being woken by the answer to a lone commit, only to wait again, would cost as much as running a call.
+            with self._wire.patience(_LONE_ANSWER) if self._owed else contextlib.nullcontext():
+                self._read_answers()
             reply = self._wire.receive()
         except BrokerUnreachableError:
             self.waiting = False

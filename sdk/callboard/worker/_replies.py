@@ -91,6 +91,11 @@ class Replies:
         """Return the present connection, for polling."""
         return self._wire
 
+    @property
+    def owes(self) -> bool:
+        """Tell whether answers are outstanding."""
+        return bool(self._owed)
+
     def post(self, caller: Caller, entry: bytes, sealed: bytes, body: bytes) -> None:
         """Collect the outcome of a call; it is sent by `flush`, or with whatever is sent next."""
         finished = caller.finished.stored()
