@@ -154,13 +154,17 @@ class Wire:
 
     @contextlib.contextmanager
     def patience(self, size: int) -> Iterator[None]:
-        """Have waiting in `receive` last until more than so many bytes are there, or the peer has gone."""
+        """Have waiting in `receive` last until more than so many bytes are there, the peer has gone, or `hurry`."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size + 1)
         try:
             yield
         finally:
-            with contextlib.suppress(OSError):  # closed meanwhile
-                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+            self.hurry()
+
+    def hurry(self) -> None:
+        """End the patience, from a signal handler, too: a wait that it interrupted goes on without."""
+        with contextlib.suppress(OSError):  # closed meanwhile
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
 
     def available(self) -> list[Reply]:
         """Return the replies that have come, without waiting; error replies are among them.

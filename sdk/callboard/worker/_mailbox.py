@@ -7,7 +7,6 @@ in a read does nothing else.
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Final
 
 from callboard.worker._replies import TRANSIENT, Replies
@@ -100,11 +99,13 @@ class Mailbox(Replies):
             self._send(self._read_packed)
             if len(self._owed) > 1:
                 self._read_answers()
+            if self._owed:
+                # Being woken by the answer to a lone commit, only to wait again, would cost as much as running a call.
+                with self._wire.patience(_LONE_ANSWER):
+                    self._before_waiting()
+                    self._read_answers()
             self.waiting = True
             self._before_waiting()
-            # Being woken by the answer to a lone commit, only to wait again, would cost as much as running a call.
-            with self._wire.patience(_LONE_ANSWER) if self._owed else contextlib.nullcontext():
-                self._read_answers()
             reply = self._wire.receive()
         except BrokerUnreachableError:
             self.waiting = False
@@ -112,6 +113,10 @@ class Mailbox(Replies):
             return []
         self.waiting = False
         return self._take(reply)
+
+    def hurry(self) -> None:
+        """Have `read` come to where it may be interrupted soon; for signal handlers in the reading thread."""
+        self._wire.hurry()
 
     def ask_for_calls(self) -> None:
         """Begin a read; `take_calls` ends it, once there is something to receive.

@@ -86,6 +86,7 @@ class SerialExecutor:
         self._leaving = Leaving.WITH_THE_CALL
         if self._running is not None or self._mailbox.waiting:
             raise Terminated
+        self._mailbox.hurry()
 
     def exit_asked(self) -> None:
         """Note that ``exit_actor()`` was called: by the call that runs, or by a thread beside it."""
