@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from callboard_broker.clusterkey import ClusterKey
     from callboard_broker.wire import Reply
 
+#: Method of the call that ends its actor, which takes no calls after it.
+TERMINATE: Final = "__ray_terminate__"
 #: Bytes of body from which SHA-256 is the cheaper way to cover it.
 LARGE: Final = 8192
 #: Milliseconds for which an entry may lie between being signed and reaching the mailbox; older ones are replays.

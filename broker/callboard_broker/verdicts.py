@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _CAUSE: Final = frozenset(item.name for item in fields(DeathCause))
 
+#: Why a call is unavailable that was submitted while its actor was restarting.
+WAS_RESTARTING: Final = "the actor was restarting when the call was submitted"
+
 
 @dataclass(frozen=True, slots=True)
 class Died:

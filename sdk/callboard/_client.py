@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from callboard import _definition, _serde
 from callboard._arguments import attach, pack_call
 from callboard._deadlocks import Deadlocks
-from callboard._definition import TERMINATE, ClassInfo
 from callboard._holding import Hold, Holdings
 from callboard._housekeeper import Housekeeper
 from callboard._inbox import Inbox
@@ -25,7 +24,7 @@ from callboard._verdict import Verdicts
 from callboard._withdrawal import Withdrawals
 from callboard.exceptions import RaySystemError
 from callboard_broker.deaths import SEALED_TERMINATE, STATUS_HEARD
-from callboard_broker.envelope import call_fields
+from callboard_broker.envelope import TERMINATE, call_fields
 from callboard_broker.errors import BrokerUnreachableError
 from callboard_broker.operations import actors, calls, clients
 from callboard_broker.wire import Reply, ReplyError, checked, pack
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
+    from callboard._definition import ClassInfo
     from callboard._ref import ObjectRef
     from callboard._terms import Terms
     from callboard_broker.broker import Broker

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from callboard_broker import verdicts
 from callboard_broker.deaths import STATUS_DIED, STATUS_UNAVAILABLE
-from callboard_broker.envelope import Outcome, open_call, sign_outcome
+from callboard_broker.envelope import TERMINATE, Outcome, open_call, sign_outcome
 from callboard_broker.errors import EnvelopeError
 from callboard_broker.operations import calls
 from callboard_broker.page import Started
@@ -92,7 +92,8 @@ class Settling:
         body = verdicts.unavailable(record.actor_id, "its process died while the call ran, and it is being restarted")
         for entry, flat in found:
             call = self._open(record, entry, flat)
-            if call is None or call.caller == "-":
+            # The call that ends the actor is not run but reached: it stays until it is.
+            if call is None or call.method == TERMINATE:
                 continue
             count = decisions.charge(call, charged.get(call.id.decode()), record.incarnation)
             if count is not None:
@@ -106,6 +107,31 @@ class Settling:
             self._link.call(*settlement.command())
         if charges:
             self._link.call(*calls.charge(self._keys, record.actor_id, record.token, charges))
+
+    def turn_away(self, record: ActorRecord, after: str) -> str:
+        """Answer calls without retries that were submitted while an actor restarts, as long as it does.
+
+        Args:
+            record: The actor's record.
+            after: Entry after which to look.
+
+        Returns:
+            The last entry that was looked at, of `BATCH` at most; ``after`` when there is none.
+        """
+        stream = self._keys.sealed if record.sealed else self._keys.mailbox
+        found = self._read(stream(record.actor_id), f"({after}", "+")
+        body = verdicts.unavailable(record.actor_id, verdicts.WAS_RESTARTING)
+        commands = []
+        for entry, flat in found:
+            call = self._open(record, entry, flat)
+            # What ends the actor is not turned away: it takes no other calls, and would never end.
+            if call is None or call.retries or call.method == TERMINATE:
+                continue
+            outcome = Outcome(call.id, STATUS_UNAVAILABLE, b"", body)
+            mac = sign_outcome(self._broker.signer("outcome", call.caller), outcome)
+            commands.append(calls.turn_away(self._keys, record.actor_id, record.token, call, outcome, mac))
+        self._link.pipeline(commands)
+        return text(found[-1][0]) if found else after
 
     def _read(self, stream: bytes, first: str, last: str) -> list[tuple[bytes, list[Reply] | None]]:
         return entries(self._link.call("XRANGE", stream, first, last, "COUNT", BATCH))

@@ -11,7 +11,7 @@ from callboard_broker.wire import HOLE, arguments
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from callboard_broker.envelope import Outcome
+    from callboard_broker.envelope import Call, Outcome
     from callboard_broker.keys import Keyspace
     from callboard_broker.wire import Argument, Command
 
@@ -217,6 +217,26 @@ def charge(keys: Keyspace, actor: str, token: str, charges: Sequence[tuple[bytes
     """Note how often calls have been charged: pairs of call id and ``<count> <incarnation>``."""
     flat = [part for pair in charges for part in pair]
     return script("charge").eval([keys.actor(actor), keys.attempts(actor)], [token, *flat])
+
+
+def turn_away(keys: Keyspace, actor: str, token: str, call: Call, outcome: Outcome, mac: bytes) -> Command:
+    """Give a call an outcome that was submitted while its actor restarts, as long as it does.
+
+    Args:
+        keys: Of this callboard.
+        actor: Whose call it is.
+        token: Of the incarnation that is being started.
+        call: The call.
+        outcome: What its caller is told.
+        mac: Of the outcome.
+    """
+    return script("turn_away").eval(
+        [
+            keys.actor(actor), keys.mailbox(actor), keys.sealed(actor), keys.seen(actor), keys.carried(actor),
+            keys.outbox, keys.inbox(call.caller),
+        ],
+        [token, call.entry, call.caller, call.seq, call.id, outcome.status, mac, outcome.body],
+    )  # fmt: skip
 
 
 def reject(keys: Keyspace, actor: str, token: str, entry: bytes, reason: str, fields: Sequence[Argument]) -> Command:

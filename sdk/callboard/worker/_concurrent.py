@@ -14,9 +14,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from callboard._definition import TERMINATE
 from callboard.worker._groups import Group, Threads
 from callboard.worker._signals import ActorExit, Departure, Terminated
+from callboard_broker.envelope import TERMINATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
