@@ -184,9 +184,13 @@ def open_call(signer: Signer, entry: bytes, flat: Sequence[Reply]) -> Call:
     if not hmac.compare_digest(signer.sign_framed(framed, body), mac):
         raise ForgedEntryError(f"entry {entry.decode()} does not bear a valid MAC")
     # From here on the fields are what a holder of the cluster key wrote.
-    if int(entry[: entry.find(b"-")]) - int(moment) > STALE_MS:
-        raise StaleEntryError(f"entry {entry.decode()} was signed more than an hour before it was posted")
-    return Call(entry, call, int(number), method.decode(), int(budget), opts, body)
+    opened = Call(entry, call, int(number), method.decode(), int(budget), opts, body)
+    # The actor takes no call after the one that ends it, and would never end without it.
+    if int(entry[: entry.find(b"-")]) - int(moment) > STALE_MS and opened.method != TERMINATE:
+        refusal = StaleEntryError(f"entry {entry.decode()} was signed more than an hour before it was posted")
+        refusal.call = opened
+        raise refusal
+    return opened
 
 
 @dataclass(slots=True)

@@ -21,6 +21,12 @@ _CAUSE: Final = frozenset(item.name for item in fields(DeathCause))
 #: Why a call is unavailable that was submitted while its actor was restarting.
 WAS_RESTARTING: Final = "the actor was restarting when the call was submitted"
 
+#: Why a call is unavailable that was signed too long before it reached its mailbox.
+TOO_OLD: Final = (
+    "the call was signed more than an hour before it reached the actor, so it was refused as a replay; compare the "
+    "clocks of the caller's host and the server's, and call again"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Died:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from callboard_broker import verdicts
 from callboard_broker.deaths import STATUS_DIED, STATUS_UNAVAILABLE
 from callboard_broker.envelope import TERMINATE, Outcome, open_call, sign_outcome
-from callboard_broker.errors import EnvelopeError
+from callboard_broker.errors import EnvelopeError, StaleEntryError
 from callboard_broker.operations import calls
 from callboard_broker.page import Started
 from callboard_broker.scripts import script
@@ -139,6 +139,9 @@ class Settling:
     def _open(self, record: ActorRecord, entry: bytes, flat: list[Reply] | None) -> Call | None:
         try:
             return open_call(self._broker.signer("call", record.actor_id), entry, flat or [])
+        except StaleEntryError as error:
+            # Nobody runs it here, and its caller is told what all others are told.
+            return error.call
         except EnvelopeError as error:
             _log.warning("an entry of %s was refused: %s", record.actor_id, error)
             self._link.call(*calls.reject(self._keys, record.actor_id, record.token, entry, type(error).__name__, ()))
