@@ -232,7 +232,8 @@ class ConcurrentExecutor:
 
     def _start(self, call: Call, group: Group) -> None:
         milliseconds, _, number = call.entry.partition(b"-")
-        running = _Running(call, group, self._page.slot_claim((int(milliseconds), int(number))))
+        slot = self._page.slot_claim((int(milliseconds), int(number)), call.method.encode())
+        running = _Running(call, group, slot)
         self._running[call.id] = running
         group.running += 1
         if self._threads is None:
