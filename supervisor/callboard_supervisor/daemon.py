@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING, Final
 
 from callboard_broker.errors import BrokerError
@@ -48,6 +49,8 @@ class Daemon:
         self._janitor = Janitor(self._house, self._caretaker, self._asked)
         self._grace = Grace(self._house, self._caretaker.pools)
         self._exit_code = 0
+        #: When Redis was last there while this node was closing, on the monotonic clock.
+        self._reached_at = 0.0
 
     def run(self, notify_fd: int | None = None) -> int:
         """Serve until told to end; return the exit code.
@@ -87,6 +90,7 @@ class Daemon:
             return
         _log.info("node %s is closing", house.node)
         house.closing = True
+        self._reached_at = time.monotonic()
         self._end_actors()
 
     def _end_actors(self) -> None:
@@ -96,10 +100,22 @@ class Daemon:
         except BrokerError as error:
             _log.warning("Redis is gone, actors are killed without ceremony: %s", error)
             self._kill_all()
+        if self._out_of_reach():
+            _log.warning("Redis does not come back: what is left to say of actors is left to the next supervisor")
+            self._kill_all()
         if house.residents.by_actor or house.residents.task_workers:
             house.reactor.after(_CLOSING_LOOK, self._end_actors)
         else:
             house.reactor.stop()
+
+    def _out_of_reach(self) -> bool:
+        """Tell whether Redis is not waited for any more."""
+        now = time.monotonic()
+        if not self._house.link.lost:
+            self._reached_at = now
+        # A server that ends with its program does not come back.
+        patience = 0.0 if self._config.tied else self._config.timing.heartbeat_timeout
+        return now - self._reached_at > patience
 
     def _untied(self) -> None:
         """End with the program that this callboard was made for."""
