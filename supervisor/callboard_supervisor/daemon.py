@@ -16,6 +16,7 @@ from callboard_supervisor.duties.clients import ClientWatch
 from callboard_supervisor.duties.grace import Grace
 from callboard_supervisor.duties.janitor import Janitor
 from callboard_supervisor.duties.nodes import Nodes
+from callboard_supervisor.duties.papers import Papers
 from callboard_supervisor.house import House
 from callboard_supervisor.link import Link
 from callboard_supervisor.liveness import Observer
@@ -47,6 +48,7 @@ class Daemon:
         self._asked = Asked(self._house, self._caretaker, self._clients, self._output)
         self._nodes = Nodes(self._house, self._caretaker, observer, self._expelled)
         self._janitor = Janitor(self._house, self._caretaker, self._asked)
+        self._papers = Papers(self._house)
         self._grace = Grace(self._house, self._caretaker.pools)
         self._exit_code = 0
         #: When Redis was last there while this node was closing, on the monotonic clock.
@@ -73,6 +75,7 @@ class Daemon:
         house.reactor.every(timing.beat_interval, self._beat)
         house.reactor.every(timing.beat_interval, self._sweep)
         house.reactor.every(min(0.5, timing.graceful_timeout / 5), self._grace.sweep)
+        house.reactor.every(self._papers.interval, self._papers.sweep)
         house.reactor.every(0.1, self._caretaker.starting.place_waiting)
         if self._config.tied:
             house.reactor.watch(sys.stdin.fileno(), self._untied)
