@@ -112,9 +112,9 @@ def test_l5_the_output_of_the_forgotten_is_removed(ray: ModuleType, on_stage: St
     """L5: once its actor has no record any more; the living, the dead that are listed and strangers keep theirs."""
     folder = on_stage.log_dir / "kept for a moment"
     folder.mkdir()
-    strange = [folder / "notes.out", folder / f"Talker-{'ab' * 16}.out.gz"]
-    foreign = folder / f"Foreign-{'cd' * 16}.out"
-    for path in (*strange, foreign):
+    strange = [folder / name for name in ("notes.out", f"Talker-{'ab' * 16}.out.gz", f"other-{'ab' * 12}.out")]
+    foreign, worker = folder / f"Foreign-{'cd' * 16}.out", folder / f"task-{'cd' * 12}.err"
+    for path in (*strange, foreign, worker):
         path.write_text("kept")
         os.utime(path, (1, 1))
     keys = on_stage.broker.keys
@@ -132,7 +132,7 @@ def test_l5_the_output_of_the_forgotten_is_removed(ray: ModuleType, on_stage: St
             os.utime(path, (1, 1))
         on_stage.wire.call("ZREM", keys.dead, talkers[2]._actor_id)
         on_stage.wire.call("DEL", keys.actor(talkers[2]._actor_id))
-        wait_until(lambda: not any(path.exists() for path in forgotten), what="the files of the forgotten to go")
+        wait_until(lambda: not any(path.exists() for path in (*forgotten, worker)), what="the files of the gone to go")
         assert len(living) == len(listed) == len(forgotten) == 2
         assert all(path.exists() for path in (*living, *listed, *strange, foreign))
         ray.kill(talkers[0])

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-#: Files of an actor or of a worker for tasks; what stands before the id may be anything.
-_OURS: Final = re.compile(r"-([0-9a-f]{24}|[0-9a-f]{32})\.(?:out|err)")
+#: Files of an actor, with its class before the id, or of a worker for tasks.
+_OURS: Final = re.compile(r"(?:task-([0-9a-f]{24})|.+-([0-9a-f]{32}))\.(?:out|err)", re.DOTALL)
 #: Files that are asked for at once.
 _BATCH: Final = 200
 #: Seconds between two sweeps, unless the output is kept for less.
@@ -57,9 +57,9 @@ class Papers:
         """Yield the files that were last written to before a time, by the id in their names."""
         with os.scandir(self._house.config.log_dir) as found:
             for entry in found:
-                whose = _OURS.search(entry.name)
-                if whose and whose.end() == len(entry.name) and entry.stat(follow_symlinks=False).st_mtime < before:
-                    yield whose[1], Path(entry.path)
+                whose = _OURS.fullmatch(entry.name)
+                if whose and entry.stat(follow_symlinks=False).st_mtime < before:
+                    yield whose[1] or whose[2], Path(entry.path)
 
     def _remove_unknown(self, files: list[tuple[str, Path]]) -> None:
         keys = self._house.keys
