@@ -40,7 +40,8 @@ class Supervision:
         self._beats: dict[str, int] = {}
         self._known = False
         self._missed = 0
-        self._lock = threading.Lock()
+        # Reentrant, as a finalizer may interrupt whoever holds it.
+        self._lock = threading.RLock()
         self._futures: weakref.WeakSet[Future[Any]] = weakref.WeakSet()
 
     def expect(self, future: Future[Any]) -> None:
