@@ -7,7 +7,7 @@ them.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Final, Self
 
 from callboard_broker import deaths
@@ -69,7 +69,8 @@ def cause_of(record: ActorRecord) -> DeathCause:
     """Return why an actor that takes no more calls is dead, or is about to be."""
     known = DeathCause.from_json(record.death_cause)
     if known:
-        return known
+        # Whoever killed it does not know how far it was; from then on it does not get any further.
+        return replace(known, never_started=not record.ever_started) if record.voided else known
     if record.sealed == deaths.SEALED_OUT_OF_SCOPE:
         return deaths.out_of_scope()
     if record.sealed in {deaths.SEALED_TERMINATE, deaths.SEALED_EXIT_ACTOR}:
