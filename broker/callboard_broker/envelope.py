@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from callboard_broker.clusterkey import ClusterKey
     from callboard_broker.wire import Reply
 
+#: Method of the call that ends its actor, which takes no calls after it.
+TERMINATE: Final = "__ray_terminate__"
 #: Bytes of body from which SHA-256 is the cheaper way to cover it.
 LARGE: Final = 8192
 #: Milliseconds for which an entry may lie between being signed and reaching the mailbox; older ones are replays.
@@ -180,9 +182,13 @@ def open_call(signer: Signer, entry: bytes, flat: Sequence[Reply]) -> Call:
         raise ForgedEntryError(f"entry {entry.decode()} does not bear a valid MAC")
     # From here on the fields are what a holder of the cluster key wrote.
     _, call, number, method, budget, moment, *opts = head.split(b" ", 6)
-    if int(entry[: entry.find(b"-")]) - int(moment) > STALE_MS:
-        raise StaleEntryError(f"entry {entry.decode()} was signed more than an hour before it was posted")
-    return Call(entry, call, int(number), method.decode(), int(budget), opts[0] if opts else b"", body)
+    opened = Call(entry, call, int(number), method.decode(), int(budget), opts[0] if opts else b"", body)
+    # The actor takes no call after the one that ends it, and would never end without it.
+    if int(entry[: entry.find(b"-")]) - int(moment) > STALE_MS and opened.method != TERMINATE:
+        refusal = StaleEntryError(f"entry {entry.decode()} was signed more than an hour before it was posted")
+        refusal.call = opened
+        raise refusal
+    return opened
 
 
 @dataclass(slots=True)

@@ -21,6 +21,13 @@
 Errors travel between processes, so each takes its message as the only, positional, argument: pickle restores that.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from callboard_broker.envelope import Call
+
 __all__ = [
     "BrokerError",
     "BrokerRefusedError",
@@ -108,3 +115,6 @@ class MalformedEntryError(EnvelopeError):
 
 class StaleEntryError(EnvelopeError):
     """Raised when a correctly signed entry is too old, so that it may be a replay."""
+
+    #: What it says: never to be run, but its caller can be believed to be that.
+    call: Call

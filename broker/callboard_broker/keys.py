@@ -265,6 +265,11 @@ def queue_name(prefix: str, job: str, worker_class: str) -> str:
     return "-".join([_queues_of(prefix), job, *([worker_class] if worker_class else [])])
 
 
+def job_of_queue(prefix: str, queue: str) -> str:
+    """Return the job to which the tasks of a queue belong, from the queue's name."""
+    return queue.removeprefix(f"{_queues_of(prefix)}-").partition("-")[0]
+
+
 def own_queue(prefix: str, key: str) -> str:
     """Return the name of a queue from RQ's key of it; nothing when it is not one of callboard's under a prefix."""
     start = f"{_RQ}:queue:"

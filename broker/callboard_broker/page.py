@@ -4,7 +4,7 @@ One file in /dev/shm per incarnation, mapped by both. The worker writes, the sup
 are little endian; times are CLOCK_MONOTONIC in nanoseconds, comparable between processes of one host.
 
     offset  size  what
-    0       8     magic and version: "cb-page1"
+    0       8     magic and version: "cb-page2"
     8       1     phase (Phase)
     9       1     turn: bit 0 = a call runs, bit 1 = which call record counts, bits 2 to 7 count on
     10      1     pausing: 1 = the running task waits for others
@@ -18,7 +18,8 @@ are little endian; times are CLOCK_MONOTONIC in nanoseconds, comparable between 
     320     96    call record 0: entry ms (8), entry sequence (8), started at (8), method: length byte, UTF-8 (64),
                   unused (8)
     416     96    call record 1: the same
-    512     24 n  slots: entry ms (8), entry sequence (8), state (1: 0 = free, 1 = started), unused (7)
+    512     64 n  slots: entry ms (8), entry sequence (8), method: length byte, UTF-8 (40), state (1: 0 = free,
+                  1 = started), unused (7)
 
 A worker can be killed between any two stores. Therefore whatever belongs together becomes valid by one store of one
 byte, made last: a call record by the turn, a slot by its state, the note by its length.
@@ -38,13 +39,16 @@ import struct
 import time
 from enum import IntEnum
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Entry = tuple[int, int]
 """A stream entry id: milliseconds, sequence. (0, 0) is before all entries."""
 
 PAGE_SIZE = 4096
-_MAGIC = b"cb-page1"
+_MAGIC = b"cb-page2"
 _PHASE, _TURN, _PAUSING, _SLOT_COUNT, _BEAT, _ENDING, _CONNECTION = 8, 9, 10, 12, 16, 24, 32
 _NOTE, _CALLS, _SLOTS = 64, 320, 512
 _NOTE_LENGTH = 255
@@ -52,8 +56,8 @@ _FREE, _STARTED = 0, 1
 _NUMBER = struct.Struct("<Q")
 _COUNT = struct.Struct("<I")
 _CALL = struct.Struct("<QQQ64p8x")
-_SLOT = struct.Struct("<QQB7x")
-_SLOT_STATE = 16
+_SLOT = struct.Struct("<QQ40pB7x")
+_SLOT_STATE = 56
 #: The turn's bit 1, times this, is the offset of a call record from the first.
 _RECORD_STEP = _CALL.size // 2
 
@@ -177,15 +181,17 @@ class StatusPage:
         """Note that the call of `call_started` has ended. The watermark stays where it is."""
         self._map[_TURN] = self._turn
 
-    def slot_claim(self, entry: Entry) -> int:
+    def slot_claim(self, entry: Entry, method: bytes) -> int:
         """Note that the call of an entry starts, and return the slot that says so; usable from any thread.
+
+        The method is cut at 39 bytes.
 
         Raises:
             IndexError: All slots are taken: the page was made for fewer calls at once.
         """
         index = self._free.pop()
         offset = _SLOTS + index * _SLOT.size
-        _SLOT.pack_into(self._map, offset, *entry, _FREE)
+        _SLOT.pack_into(self._map, offset, *entry, method, _FREE)
         self._map[offset + _SLOT_STATE] = _STARTED
         return index
 
@@ -275,9 +281,16 @@ class StatusPage:
         commit was acknowledged. For a living one it is a glance: slots change while they are read.
         """
         call = self._call()
-        end = _SLOTS + self.slot_count * _SLOT.size
-        slots = _SLOT.iter_unpack(self._map[_SLOTS:end])
-        return Started((call.ms, call.seq), tuple((ms, seq) for ms, seq, state in slots if state == _STARTED))
+        return Started((call.ms, call.seq), tuple((ms, seq) for ms, seq, _ in self._claimed()))
+
+    def running(self) -> list[str]:
+        """Return the methods of the calls that run, in no order: a glance, as with `started_entries`."""
+        one = [self.method] if self.running_since else []
+        return one + [method.decode(errors="ignore") for _, _, method in self._claimed()]
+
+    def _claimed(self) -> Iterator[tuple[int, int, bytes]]:
+        slots = _SLOT.iter_unpack(self._map[_SLOTS : _SLOTS + self.slot_count * _SLOT.size])
+        return ((ms, seq, method) for ms, seq, method, state in slots if state == _STARTED)
 
     def _call(self) -> _Call:
         # The writer fills the other record before it moves the turn, so a copy is whole if the turn stood still

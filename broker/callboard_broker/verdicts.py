@@ -7,7 +7,7 @@ them.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Final, Self
 
 from callboard_broker import deaths
@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     from callboard_broker.records import ActorRecord
 
 _CAUSE: Final = frozenset(item.name for item in fields(DeathCause))
+
+#: Why a call is unavailable that was submitted while its actor was restarting.
+WAS_RESTARTING: Final = "the actor was restarting when the call was submitted"
+
+#: Why a call is unavailable that was signed too long before it reached its mailbox.
+TOO_OLD: Final = (
+    "the call was signed more than an hour before it reached the actor, so it was refused as a replay; compare the "
+    "clocks of the caller's host and the server's, and call again"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +69,8 @@ def cause_of(record: ActorRecord) -> DeathCause:
     """Return why an actor that takes no more calls is dead, or is about to be."""
     known = DeathCause.from_json(record.death_cause)
     if known:
-        return known
+        # Whoever killed it does not know how far it was; from then on it does not get any further.
+        return replace(known, never_started=not record.ever_started) if record.voided else known
     if record.sealed == deaths.SEALED_OUT_OF_SCOPE:
         return deaths.out_of_scope()
     if record.sealed in {deaths.SEALED_TERMINATE, deaths.SEALED_EXIT_ACTOR}:

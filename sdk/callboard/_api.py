@@ -224,6 +224,7 @@ def get(refs: Any, *, timeout: float | None = None) -> Any:
         RayTaskError: The method raised; also an instance of what it raised.
         RayActorError: The actor is dead or unavailable.
         DeadlockError: The caller is an actor, and the value can never come, as that waits for the caller.
+        RaySystemError: No supervisor lives any more. The call is kept: get it again when there is one.
         ValueError: What was given is no reference.
     """
     if isinstance(refs, ObjectRef):
@@ -295,6 +296,7 @@ def wait(
     Raises:
         TypeError: ``refs`` is not a list of references.
         ValueError: A reference occurs twice, or there are not so many.
+        RaySystemError: No supervisor lives any more.
     """
     del fetch_local
     if not isinstance(refs, list) or not all(isinstance(ref, ObjectRef) for ref in refs):

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from callboard import _serde
 from callboard._arguments import attach, pack_call
-from callboard._definition import TERMINATE
 from callboard._result import FINAL, Result, Sent
 from callboard._route import Outgoing, Route
 from callboard_broker.deaths import SEALED_TERMINATE
-from callboard_broker.envelope import call_fields
+from callboard_broker.envelope import TERMINATE, call_fields
 from callboard_broker.operations import actors, calls
 from callboard_broker.wire import ReplyError, pack
 
@@ -174,7 +172,7 @@ class Calls:
     ) -> None:
         route.seq = seq = route.seq + 1
         self._pending[call] = result
-        packed = hold.writer.write(call, seq, method, retries, int(time.time() * 1000), body)
+        packed = hold.writer.write(call, seq, method, retries, self._client.now_ms(), body)
         self._outbound.post_locked(packed, partial(self._acknowledged, hold.actor, seq, call))
 
     def _send_carrying(self, seq: int, out: Outgoing, body: bytes, targets: list[str]) -> None:

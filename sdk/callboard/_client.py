@@ -17,6 +17,7 @@ from callboard._outbound import PATIENCE, Outbound
 from callboard._reader import BackgroundReader
 from callboard._result import STATUS_LOCAL, Result
 from callboard._stream import StreamResult
+from callboard._supervision import Supervision
 from callboard._tasks import Tasks
 from callboard._verdict import Verdicts
 from callboard._withdrawal import Withdrawals
@@ -80,6 +81,7 @@ class Client:
         self.verdicts = Verdicts(self)
         self.objects = Objects(self)
         self.deadlocks = Deadlocks(self)
+        self.supervision = Supervision(self, beat_interval)
         self.tasks = Tasks(self)
         self.calls = Calls(self)
         self.withdrawals = Withdrawals(self)
@@ -232,6 +234,9 @@ class Client:
     def _beat(self) -> None:
         reply = self.ask(*clients.beat_client(self.keys, self.id))
         assert reply is not None
+        if self.identity.kind == "driver":
+            # A worker whose supervisor is gone leaves by itself.
+            self.supervision.look()
 
     def _connect(self, role: str) -> Wire:
         # Nobody should wait long for a server that is gone when all that is left to do is to say goodbye.

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from callboard import _serde
-from callboard_broker.envelope import open_fields, seal_fields
+from callboard_broker.envelope import TERMINATE, open_fields, seal_fields
 from callboard_broker.errors import MalformedEntryError
 from callboard_broker.operations import clients
 from callboard_broker.wire import checked, mapping
@@ -38,8 +38,7 @@ _KINDS: Final = (
 #: What every object has; not `hasattr(object, ...)`, which also finds what every class has, such as ``__call__``.
 _OF_OBJECTS: Final = frozenset(dir(object))
 
-#: Methods that every actor has, beside its own.
-TERMINATE: Final = "__ray_terminate__"
+#: Methods that every actor has, beside its own and `TERMINATE`.
 READY: Final = "__ray_ready__"
 CALL: Final = "__ray_call__"
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, ove
 
 from callboard import _retry_policy as retry_policy
 from callboard import _serde
-from callboard._definition import TERMINATE
 from callboard._generics import T_co
 from callboard._options import MethodOptions
 from callboard._ref import ObjectRef, references
 from callboard._stream import ObjectRefGenerator, StreamResult
+from callboard_broker.envelope import TERMINATE
 
 if TYPE_CHECKING:
     from typing import Unpack

@@ -15,6 +15,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
+from callboard.exceptions import RaySystemError
 from callboard_broker.envelope import open_outcome
 from callboard_broker.errors import BrokerUnreachableError, EnvelopeError
 from callboard_broker.wire import checked, pairs, stream_entries
@@ -74,6 +75,8 @@ class Inbox:
         self._bell, self._bell_rope = os.pipe()
         self._listening = False
         self.closed = False
+        #: Why those who wait without a bound would do so for ever; None as long as there is hope.
+        self.abandoned: str | None = None
 
     def wait(self, ready: Callable[[], bool], deadline: float | None) -> bool:
         """Wait until ``ready()`` holds, reading the inbox where nobody else does.
@@ -87,6 +90,7 @@ class Inbox:
 
         Raises:
             BrokerUnreachableError: The connection broke and none could be made for as long as `connect` tries.
+            RaySystemError: There is no bound, and nobody lives who could bring about what is waited for.
         """
         while not ready():
             remaining = 3600.0 if deadline is None else deadline - time.monotonic()
@@ -104,6 +108,8 @@ class Inbox:
                     self._pass_on()
             else:
                 self._follow(remaining)
+            if self.abandoned is not None and deadline is None and not ready():
+                raise RaySystemError(self.abandoned)
         return True
 
     def wake(self) -> None:

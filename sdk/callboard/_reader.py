@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Final
 
 from callboard_broker.errors import BrokerUnreachableError
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from callboard._result import Result
 
 _log = logging.getLogger(__name__)
+
+#: Seconds of one wait.
+_LONG: Final = 3600.0
 
 
 class BackgroundReader:
@@ -60,7 +64,8 @@ class BackgroundReader:
         while not self._stopped:
             self._needed.wait()
             try:
-                self._inbox.wait(lambda: not self._expected or self._stopped, None)
+                # Bounded, as it goes on where others give up: what is called here is told of that by `Supervision`.
+                self._inbox.wait(lambda: not self._expected or self._stopped, time.monotonic() + _LONG)
             except BrokerUnreachableError as error:
                 if not self._stopped:
                     _log.warning("results cannot be read: %s", error)

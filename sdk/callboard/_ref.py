@@ -39,15 +39,17 @@ class ObjectRef(Generic[T_co]):
     def future(self) -> concurrent.futures.Future[T_co]:
         """Return a future that gets the value or the error. Cancelling it does not cancel the call."""
         future: concurrent.futures.Future[T_co] = concurrent.futures.Future()
+        supervision = self._client.supervision
 
         def settle() -> None:
-            if not future.set_running_or_notify_cancel():
+            if not (supervision.claim(future) and future.set_running_or_notify_cancel()):
                 return
             try:
                 future.set_result(self._value())
             except BaseException as error:  # noqa: BLE001 - handed on to whoever waits
                 future.set_exception(error)
 
+        supervision.expect(future)
         self._client.expect(self, settle)
         return future
 

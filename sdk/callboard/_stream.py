@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from callboard._client import Client
+    from callboard._supervision import Supervision
 
 #: Status of an item that there is not: the stream has ended before it.
 _END: Final = b"end"
@@ -140,7 +141,9 @@ class ObjectRefGenerator(Generic[T]):
         if not item.done:
             self._client.require_open(self)
             came: concurrent.futures.Future[None] = concurrent.futures.Future()
-            self._client.reader.expect(item, lambda: _set(came))
+            supervision = self._client.supervision
+            supervision.expect(came)
+            self._client.reader.expect(item, lambda: _set(came, supervision))
             await asyncio.wrap_future(came)
         found = self._taken(number, item)
         if found is None:
@@ -189,6 +192,6 @@ def _abandon(client: Client, call: str, result: StreamResult) -> None:
         client.withdrawals.withdraw(call.encode(), result)
 
 
-def _set(came: concurrent.futures.Future[None]) -> None:
-    if came.set_running_or_notify_cancel():
+def _set(came: concurrent.futures.Future[None], supervision: Supervision) -> None:
+    if supervision.claim(came) and came.set_running_or_notify_cancel():
         came.set_result(None)

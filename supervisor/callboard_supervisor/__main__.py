@@ -31,6 +31,13 @@ from callboard_supervisor.daemon import Daemon
 )
 @click.option("--idle-timeout", type=float, default=None, help="Seconds without a task after which a worker ends.")
 @click.option("--log-dir", type=click.Path(path_type=Path), default=None, help="Where the output of workers goes.")
+@click.option(
+    "--log-age",
+    type=click.FloatRange(min=0, min_open=True),
+    default=24 * 3600.0,
+    show_default=True,
+    help="Seconds for which the output of those who are gone stays.",
+)
 @click.option("--preload", default="", help="Modules to import once for all workers, separated by commas.")
 @click.option("--tied", is_flag=True, hidden=True, help="End when standard input does.")
 @click.option("--notify-fd", type=int, default=None, hidden=True, help="Write a line there when ready.")
@@ -43,6 +50,7 @@ def main(
     heartbeat_timeout: float | None,
     idle_timeout: float | None,
     log_dir: Path | None,
+    log_age: float,
     preload: str,
     *,
     tied: bool,
@@ -75,6 +83,7 @@ def main(
             timing=timing,
             resources={"CPU": cpus, **{name: float(amount) for name, amount in found.items()}},
             log_dir=_log_dir(log_dir),
+            log_age=log_age,
             tied=tied,
             preload=tuple(module for module in preload.split(",") if module),
         )

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from callboard_broker import deaths, ids
-from callboard_broker.envelope import call_fields
+from callboard_broker.envelope import TERMINATE, call_fields
 from callboard_broker.operations import actors, clients
 from callboard_broker.wire import integer, maybe_text
 from callboard_supervisor.task_settling import TaskSettling
@@ -142,7 +142,7 @@ class Burial:
             broker.version,
             b"-/0",
             0,
-            b"__ray_terminate__",
+            TERMINATE.encode(),
             0,
             int(time.time() * 1000),
             b"",

@@ -42,7 +42,7 @@ class Caretaker:
         self.burial = Burial(house.link, self.look)
         self.endings = Endings(house, self.burial, output, self._restart)
         self.starting = Starting(house, output, self.endings.end)
-        self.pools = Pools(house, self.burial, self.starting)
+        self.pools = Pools(house, self.burial, self.starting, output)
         self.starting.make_room = self.pools.make_room
 
     def look(self, actor: str) -> None:

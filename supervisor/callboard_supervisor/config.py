@@ -23,6 +23,7 @@ class Config:
         timing: Heartbeat and graceful timeouts, in seconds.
         resources: What this node has to promise, CPUs under ``CPU``.
         log_dir: Where the output of workers goes.
+        log_age: Seconds for which that of the dead and forgotten stays after its last line.
         tied: Whether it ends with the program at the other end of its standard input, and the callboard with it.
         entry: What a worker runs, as ``module:function``.
         preload: Modules that the fork server imports, so that heavy imports cost once.
@@ -34,6 +35,7 @@ class Config:
     timing: Timing
     resources: dict[str, float]
     log_dir: Path
+    log_age: float = 24 * 3600.0
     tied: bool = False
     entry: str = "callboard.worker:main"
     preload: tuple[str, ...] = field(default=())

@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING, Final
 
 from callboard_broker.errors import BrokerError
@@ -15,6 +16,7 @@ from callboard_supervisor.duties.clients import ClientWatch
 from callboard_supervisor.duties.grace import Grace
 from callboard_supervisor.duties.janitor import Janitor
 from callboard_supervisor.duties.nodes import Nodes
+from callboard_supervisor.duties.papers import Papers
 from callboard_supervisor.house import House
 from callboard_supervisor.link import Link
 from callboard_supervisor.liveness import Observer
@@ -46,8 +48,11 @@ class Daemon:
         self._asked = Asked(self._house, self._caretaker, self._clients, self._output)
         self._nodes = Nodes(self._house, self._caretaker, observer, self._expelled)
         self._janitor = Janitor(self._house, self._caretaker, self._asked)
+        self._papers = Papers(self._house)
         self._grace = Grace(self._house, self._caretaker.pools)
         self._exit_code = 0
+        #: When Redis was last there while this node was closing, on the monotonic clock.
+        self._reached_at = 0.0
 
     def run(self, notify_fd: int | None = None) -> int:
         """Serve until told to end; return the exit code.
@@ -70,6 +75,7 @@ class Daemon:
         house.reactor.every(timing.beat_interval, self._beat)
         house.reactor.every(timing.beat_interval, self._sweep)
         house.reactor.every(min(0.5, timing.graceful_timeout / 5), self._grace.sweep)
+        house.reactor.every(self._papers.interval, self._papers.sweep)
         house.reactor.every(0.1, self._caretaker.starting.place_waiting)
         if self._config.tied:
             house.reactor.watch(sys.stdin.fileno(), self._untied)
@@ -87,6 +93,7 @@ class Daemon:
             return
         _log.info("node %s is closing", house.node)
         house.closing = True
+        self._reached_at = time.monotonic()
         self._end_actors()
 
     def _end_actors(self) -> None:
@@ -96,10 +103,22 @@ class Daemon:
         except BrokerError as error:
             _log.warning("Redis is gone, actors are killed without ceremony: %s", error)
             self._kill_all()
+        if self._out_of_reach():
+            _log.warning("Redis does not come back: what is left to say of actors is left to the next supervisor")
+            self._kill_all()
         if house.residents.by_actor or house.residents.task_workers:
             house.reactor.after(_CLOSING_LOOK, self._end_actors)
         else:
             house.reactor.stop()
+
+    def _out_of_reach(self) -> bool:
+        """Tell whether Redis is not waited for any more."""
+        now = time.monotonic()
+        if not self._house.link.lost:
+            self._reached_at = now
+        # A server that ends with its program does not come back.
+        patience = 0.0 if self._config.tied else self._config.timing.heartbeat_timeout
+        return now - self._reached_at > patience
 
     def _untied(self) -> None:
         """End with the program that this callboard was made for."""

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import fcntl
 import gc
 import importlib
 import io
@@ -160,6 +161,9 @@ class ForkServer:
                 stdout, stderr = (
                     held.enter_context(Path(request[stream]).open("ab", buffering=0)) for stream in ("stdout", "stderr")
                 )
+                for stream in (stdout, stderr):
+                    # Held by every process that inherits it: the files of the living are not removed for their age.
+                    fcntl.flock(stream, fcntl.LOCK_SH)
                 gate = held.enter_context(_Gate())
                 _flush()
                 pid = os.fork()

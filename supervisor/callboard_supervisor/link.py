@@ -26,6 +26,11 @@ class Link:
         self._name = name
         self._wire: Wire = broker.connect(name, patience=10.0)
 
+    @property
+    def lost(self) -> bool:
+        """Tell whether there is no connection, and none could be made when something was last asked for."""
+        return self._wire.broken
+
     def call(self, *command: Argument) -> Reply:
         """Send a command and return its reply.
 

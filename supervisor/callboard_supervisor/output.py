@@ -8,23 +8,25 @@ from __future__ import annotations
 
 import logging
 import socket
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from inotify_simple import INotify, flags
 
 from callboard_broker.errors import BrokerError
+from callboard_broker.keys import job_of_queue
 from callboard_broker.output import KIND, STREAMS, Batch, output_files, output_path
 from callboard_broker.wire import integer, items
+from callboard_supervisor.residents import Resident
 from callboard_supervisor.tail import Tail
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from callboard_broker.records import ActorRecord
     from callboard_broker.wire import Command, Reply
     from callboard_supervisor.house import House
-    from callboard_supervisor.residents import Resident
+    from callboard_supervisor.residents import TaskWorker
 
 _log = logging.getLogger(__name__)
 
@@ -32,16 +34,19 @@ _log = logging.getLogger(__name__)
 _REST: Final = 0.05
 #: The same after one that failed: while the server is away, others have more urgent questions to it.
 _LONG_REST: Final = 1.0
-#: Actors of which something is read in one round; others have their turn in the next.
-_ACTORS: Final = 8
+#: Processes of which something is read in one round; others have their turn in the next.
+_WRITERS: Final = 8
 #: Rounds at the end of a process, which leave nothing behind that is not skipped.
 _ROUNDS: Final = 20
 #: Jobs whose lines are counted.
 _JOBS: Final = 10_000
 
+#: Whose streams are files.
+Writer: TypeAlias = "Resident | TaskWorker"
+
 
 class Output:
-    """Publish what the actors of this node write.
+    """Publish what the actors of this node write, and its workers for tasks.
 
     Args:
         house: What the duties share.
@@ -83,11 +88,11 @@ class Output:
         path = output_path(self._house.config.log_dir, record.class_name, record.actor_id)
         return ("hostname", self._hostname, "output", str(path.absolute()))
 
-    def follow(self, resident: Resident, class_name: str) -> dict[str, Path]:
+    def follow(self, writer: Writer, class_name: str) -> dict[str, Path]:
         """Return the files for a process that is about to begin, and show what is written to them from now on."""
-        path = output_path(self._house.config.log_dir, class_name, resident.actor)
+        path = output_path(self._house.config.log_dir, class_name, writer.id)
         files = {stream: path.with_name(f"{path.name}.{stream}") for stream in STREAMS}
-        resident.tails = {stream: Tail(file) for stream, file in files.items()}
+        writer.tails = {stream: Tail(file) for stream, file in files.items()}
         return files
 
     def adopt(self, resident: Resident, record: ActorRecord) -> None:
@@ -101,13 +106,13 @@ class Output:
             _log.warning("what actor %s writes is not shown: %s", resident.actor, error)
         resident.tails = {stream: Tail(file) for stream, file in files.items()}
 
-    def finish(self, resident: Resident) -> None:
+    def finish(self, writer: Writer) -> None:
         """Publish what a process has written that has ended."""
         for _ in range(_ROUNDS):
-            waiting = any(tail.waiting for tail in resident.tails.values())
-            if not waiting or not self._publish([resident], ended=True):
+            waiting = any(tail.waiting for tail in writer.tails.values())
+            if not waiting or not self._publish([writer], ended=True):
                 break
-        self._written.pop(resident.actor, None)
+        self._written.pop(writer.id, None)
 
     def publish_all(self, job: str) -> None:
         """Publish what has been written until now, then tell the programs of a job that it is done."""
@@ -134,55 +139,68 @@ class Output:
             self._house.reactor.watch(self._inotify.fileno(), self._changed)
 
     def _note_changes(self) -> None:
-        residents = self._house.residents.by_actor
+        residents = self._house.residents
         for event in self._inotify.read(timeout=0) if self._inotify else ():
             if event.mask & flags.Q_OVERFLOW:
-                self._written.update(dict.fromkeys(residents))
-            # The actor's id stands before the four characters that name the stream.
-            elif (actor := event.name[-36:-4]) in residents:
-                self._written[actor] = None
+                self._written.update(dict.fromkeys([*residents.by_actor, *residents.task_workers]))
+            # The id stands before the four characters that name the stream.
+            elif residents.writer(identity := event.name.rpartition("-")[2][:-4]):
+                self._written[identity] = None
 
     def _next_round(self) -> bool:
-        """Publish what some actors have written; tell whether there were any."""
-        residents = self._house.residents.by_actor
-        found = [residents[actor] for actor in self._written if actor in residents]
+        """Publish what some have written; tell whether there were any."""
+        residents = self._house.residents
+        found = [writer for identity in self._written if (writer := residents.writer(identity))]
         # Of the others it is not known yet which process has written.
-        chosen = [resident for resident in found if resident.process is not None][:_ACTORS]
-        self._written = {resident.actor: None for resident in found if resident not in chosen}
+        chosen = [writer for writer in found if writer.process is not None][:_WRITERS]
+        self._written = {writer.id: None for writer in found if writer not in chosen}
         self._publish(chosen, ended=False)
         return bool(chosen)
 
-    def _publish(self, residents: list[Resident], *, ended: bool) -> bool:
-        """Publish what residents have written, and note of which more is left; tell whether it could be done."""
+    def _publish(self, writers: Sequence[Writer], *, ended: bool) -> bool:
+        """Publish what has been written, and note of whom more is left; tell whether it could be done."""
         try:
-            self._read_and_publish(residents, ended=ended)
+            self._read_and_publish(writers, ended=ended)
         except BrokerError as error:
             if self._rest == _REST:
                 _log.warning("what actors write is not shown in terminals for now: %s", error)
             self._rest = _LONG_REST
             return False
         self._rest = _REST
-        behind = [resident.actor for resident in residents if any(tail.behind for tail in resident.tails.values())]
+        behind = [writer.id for writer in writers if any(tail.behind for tail in writer.tails.values())]
         self._written.update(dict.fromkeys(behind))
         return True
 
-    def _read_and_publish(self, residents: list[Resident], *, ended: bool) -> None:
-        link, keys = self._house.link, self._house.keys
-        asked = [("HMGET", keys.actor(resident.actor), "job_id", "class_name", "repr_name") for resident in residents]
-        told = [_texts(reply) for reply in link.pipeline(asked)]
-        heard = self._heard({job for job, _, _ in told})
+    def _read_and_publish(self, writers: Sequence[Writer], *, ended: bool) -> None:
+        told = self._about(writers)
+        heard = self._heard({job for job, _ in told})
         commands: list[Command] = []
-        for resident, (job, class_name, repr_name) in zip(residents, told, strict=True):
-            for stream, tail in resident.tails.items():
+        for writer, (job, source) in zip(writers, told, strict=True):
+            for stream, tail in writer.tails.items():
                 if job not in heard:
                     tail.skip()
                     continue
                 lines = tuple(tail.read(ended=ended))
-                pid = resident.process.pid if resident.process else 0
+                pid = writer.process.pid if writer.process else 0
                 if lines:
-                    about = (self._count(job, len(lines)), self._hostname, repr_name or class_name, pid, stream)
+                    about = (self._count(job, len(lines)), self._hostname, source, pid, stream)
                     commands.append(self._message(job, Batch(self._house.node, *about, lines)))
-        link.pipeline(commands)
+        self._house.link.pipeline(commands)
+
+    def _about(self, writers: Sequence[Writer]) -> list[tuple[str, str]]:
+        """Return the job that each works for, and what it is called there."""
+        keys = self._house.keys
+        actors = [writer for writer in writers if isinstance(writer, Resident)]
+        asked = [("HMGET", keys.actor(actor.id), "job_id", "class_name", "repr_name") for actor in actors]
+        replies = iter(self._house.link.pipeline(asked))
+        found = []
+        for writer in writers:
+            if isinstance(writer, Resident):
+                job, class_name, repr_name = _texts(next(replies))
+                found.append((job, repr_name or class_name))
+            else:
+                found.append((job_of_queue(keys.prefix, writer.queue), writer.function or "task"))
+        return found
 
     def _heard(self, jobs: Iterable[str]) -> set[str]:
         """Return the jobs of which somebody listens."""

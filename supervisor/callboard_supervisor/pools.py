@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from callboard_supervisor.burial import Burial
     from callboard_supervisor.house import House
     from callboard_supervisor.nursery import Spawned, SpawnFailed
+    from callboard_supervisor.output import Output
     from callboard_supervisor.process import Exit
     from callboard_supervisor.starting import Starting
 
@@ -47,10 +48,12 @@ class Pools:
         house: What the duties share.
         burial: Buries workers, which settles or puts back what they ran.
         starting: Has the actors that wait for room.
+        output: Shows what workers write.
     """
 
-    def __init__(self, house: House, burial: Burial, starting: Starting) -> None:
+    def __init__(self, house: House, burial: Burial, starting: Starting, output: Output) -> None:
         self._house = house
+        self._output = output
         self._burial = burial
         self._starting = starting
         self._workers = house.residents.task_workers
@@ -201,12 +204,9 @@ class Pools:
         house = self._house
         name = ids.new_client_id()
         worker = TaskWorker(name, queue, required, page_path(house.node, name, "task"))
-        logs = house.config.log_dir
+        files = self._output.follow(worker, "task")
         request = house.nursery.spawn(
-            house.config.task_worker(name, queue, worker.page_path),
-            logs / f"task-{name}.out",
-            logs / f"task-{name}.err",
-            name="callboard-task",
+            house.config.task_worker(name, queue, worker.page_path), files["out"], files["err"], name="callboard-task"
         )
         self._workers[name] = worker
         self._requests[request] = worker
@@ -228,6 +228,7 @@ class Pools:
             self._house.reactor.after(_TRY_AGAIN, self._serve_again)
 
     def _work_off(self, worker: TaskWorker, exit_: Exit) -> None:
+        self._output.finish(worker)
         try:
             self._burial.bury(worker.worker, exit_.describe())
             self._put_back(worker.queue)

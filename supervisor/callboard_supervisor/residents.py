@@ -50,6 +50,11 @@ class Resident:
     #: Node under which its page was made; another than this one for an adopted actor.
     page_node: str = ""
 
+    @property
+    def id(self) -> str:
+        """Return what the files with its output are named by."""
+        return self.actor
+
     def look_at_page(self, node: str) -> StatusPage | None:
         """Return the status page of the present incarnation; None while, or if, it has none."""
         if self.page is None and self.token:
@@ -92,6 +97,7 @@ class TaskWorker:
         process: None while it is being forked.
         asked_to_leave: Whether it has been asked to leave as soon as nobody needs it.
         told_to_end: When it was told to end after its task, on the monotonic clock; 0.0 for not yet.
+        tails: What it writes, by stream.
     """
 
     worker: str
@@ -102,6 +108,18 @@ class TaskWorker:
     page: StatusPage | None = None
     asked_to_leave: bool = False
     told_to_end: float = 0.0
+    tails: dict[str, Tail] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """Return what the files with its output are named by."""
+        return self.worker
+
+    @property
+    def function(self) -> str:
+        """Return the name of the function that it runs or ran last; empty before the first."""
+        page = self._look_at_page()
+        return page.method if page is not None else ""
 
     @property
     def occupied(self) -> bool:
@@ -152,6 +170,10 @@ class Residents:
     def dismiss(self, actor: str) -> None:
         """Give back what an actor took."""
         self.by_actor.pop(actor, None)
+
+    def writer(self, identity: str) -> Resident | TaskWorker | None:
+        """Return whose output is in the files that are named by an id."""
+        return self.by_actor.get(identity) or self.task_workers.get(identity)
 
     def by_pid(self, pid: int) -> Resident | None:
         """Return the resident whose process has a pid."""

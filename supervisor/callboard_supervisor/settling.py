@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from callboard_broker import verdicts
 from callboard_broker.deaths import STATUS_DIED, STATUS_UNAVAILABLE
-from callboard_broker.envelope import Outcome, open_call, seal_outcome
-from callboard_broker.errors import EnvelopeError
+from callboard_broker.envelope import TERMINATE, Outcome, open_call, seal_outcome
+from callboard_broker.errors import EnvelopeError, StaleEntryError
 from callboard_broker.operations import calls
 from callboard_broker.page import Started
 from callboard_broker.scripts import script
@@ -93,7 +93,8 @@ class Settling:
         body = verdicts.unavailable(record.actor_id, "its process died while the call ran, and it is being restarted")
         for entry, flat in found:
             call = self._open(record, entry, flat)
-            if call is None or call.caller == "-":
+            # The call that ends the actor is not run but reached: it stays until it is.
+            if call is None or call.method == TERMINATE:
                 continue
             count = decisions.charge(call, charged.get(call.id.decode()), record.incarnation)
             if count is not None:
@@ -108,12 +109,40 @@ class Settling:
         if charges:
             self._link.call(*calls.charge(self._keys, record.actor_id, record.token, charges))
 
+    def turn_away(self, record: ActorRecord, after: str) -> str:
+        """Answer calls without retries that were submitted while an actor restarts, as long as it does.
+
+        Args:
+            record: The actor's record.
+            after: Entry after which to look.
+
+        Returns:
+            The last entry that was looked at, of `BATCH` at most; ``after`` when there is none.
+        """
+        stream = self._keys.sealed if record.sealed else self._keys.mailbox
+        found = self._read(stream(record.actor_id), f"({after}", "+")
+        body = verdicts.unavailable(record.actor_id, verdicts.WAS_RESTARTING)
+        commands = []
+        for entry, flat in found:
+            call = self._open(record, entry, flat)
+            # What ends the actor is not turned away: it takes no other calls, and would never end.
+            if call is None or call.retries or call.method == TERMINATE:
+                continue
+            outcome = Outcome(call.id, STATUS_UNAVAILABLE, b"", body)
+            sealed = seal_outcome(self._broker.signer("outcome", call.caller), outcome)
+            commands.append(calls.turn_away(self._keys, record.actor_id, record.token, call, outcome, sealed))
+        self._link.pipeline(commands)
+        return text(found[-1][0]) if found else after
+
     def _read(self, stream: bytes, first: str, last: str) -> list[tuple[bytes, list[Reply] | None]]:
         return entries(self._link.call("XRANGE", stream, first, last, "COUNT", BATCH))
 
     def _open(self, record: ActorRecord, entry: bytes, flat: list[Reply] | None) -> Call | None:
         try:
             return open_call(self._broker.signer("call", record.actor_id), entry, flat or [])
+        except StaleEntryError as error:
+            # Nobody runs it here, and its caller is told what all others are told.
+            return error.call
         except EnvelopeError as error:
             _log.warning("an entry of %s was refused: %s", record.actor_id, error)
             self._link.call(*calls.reject(self._keys, record.actor_id, record.token, entry, type(error).__name__, ()))

@@ -1,5 +1,7 @@
 """L5: `callboard logs` shows what an actor has written."""
 
+import fcntl
+import os
 import socket
 import subprocess
 import sys
@@ -12,7 +14,9 @@ from click.testing import CliRunner
 from tests.support.holding import BOUND
 from tests.support.looking import wait_for_death, wait_for_restart
 from tests.support.stage import Stage
+from tests.support.supervisors import another_supervisor
 from tests.support.talkers import Talker
+from tests.support.waiting import wait_until
 
 import callboard
 from callboard.cli import main
@@ -102,3 +106,33 @@ def test_l5_what_cannot_be_shown(ray: ModuleType, on_stage: Stage, talker: Any) 
     assert f"{path} is not there any more" in " ".join(logs("talker", code=3).split())
     on_stage.wire.call("HSET", key, "output", "/etc/hosts")
     assert "it has never had a process" in logs("talker", code=3)
+
+
+def test_l5_the_output_of_the_forgotten_is_removed(ray: ModuleType, on_stage: Stage) -> None:
+    """L5: once its actor has no record any more; the living, the dead that are listed and strangers keep theirs."""
+    folder = on_stage.log_dir / "kept for a moment"
+    folder.mkdir()
+    strange = [folder / name for name in ("notes.out", f"Talker-{'ab' * 16}.out.gz", f"other-{'ab' * 12}.out")]
+    foreign, worker = folder / f"Foreign-{'cd' * 16}.out", folder / f"task-{'cd' * 12}.err"
+    for path in (*strange, foreign, worker):
+        path.write_text("kept")
+        os.utime(path, (1, 1))
+    keys = on_stage.broker.keys
+    options = {"resources": '{"here": 3}', "log-dir": str(folder), "log-age": "0.1"}
+    with foreign.open("ab") as held, another_supervisor(on_stage, **options):
+        # As the process of an actor of another callboard does.
+        fcntl.flock(held, fcntl.LOCK_SH)
+        talkers = [ray.remote(resources={"here": 1})(Talker).remote("said") for _ in range(3)]
+        ray.get([talker.say.remote("more") for talker in talkers], timeout=BOUND)
+        living, listed, forgotten = (list(folder.glob(f"Talker-{talker._actor_id}.*")) for talker in talkers)
+        for talker in talkers[1:]:
+            ray.kill(talker)
+            wait_for_death(talker)
+        for path in (*living, *listed):
+            os.utime(path, (1, 1))
+        on_stage.wire.call("ZREM", keys.dead, talkers[2]._actor_id)
+        on_stage.wire.call("DEL", keys.actor(talkers[2]._actor_id))
+        wait_until(lambda: not any(path.exists() for path in (*forgotten, worker)), what="the files of the gone to go")
+        assert len(living) == len(listed) == len(forgotten) == 2
+        assert all(path.exists() for path in (*living, *listed, *strange, foreign))
+        ray.kill(talkers[0])

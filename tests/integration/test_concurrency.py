@@ -1,4 +1,4 @@
-"""C1 to C5: threaded and async actors, concurrency groups, limits, pending arguments."""
+"""C1 to C5: threaded and async actors, concurrency groups, limits, pending arguments; L1: what they run."""
 
 import threading
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.support.kinds import KINDS, Several, Swift, create
+from tests.support.looking import state
 from tests.support.mortals import Mortal, Notes, pass_gate
 from tests.support.waiting import wait_until
 
@@ -215,3 +216,16 @@ def test_c5_a_pending_argument_holds_nobody_else(ray: ModuleType, notes: Notes, 
     gate.touch()
     assert ray.get(waiting, timeout=BOUND) == "value"
     assert notes.lines()[1:] == ["overtakes", "value"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_l1_the_current_calls_of_an_actor_that_runs_several(
+    ray: ModuleType, notes: Notes, gate: Path, kind: str
+) -> None:
+    """Their methods are known, whether threads or coroutines run them, until they have ended."""
+    actor = create(kind, notes)
+    refs = [actor.hold.remote(str(gate), f"{number}") for number in range(2)]
+    wait_until(lambda: state(actor).current_call == "hold (2)", what="both calls to run")
+    gate.touch()
+    ray.get(refs, timeout=BOUND)
+    wait_until(lambda: state(actor).current_call is None, what="their ends")

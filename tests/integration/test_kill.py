@@ -229,6 +229,20 @@ def test_k6_kill_during_the_constructor(ray: ModuleType, notes: Notes) -> None:
     assert notes.lines() == ["init"]
 
 
+def test_k6_a_later_call_is_told_at_once_that_it_never_ran(ray: ModuleType, on_stage: Stage, notes: Notes) -> None:
+    """Also before anybody has worked off the death."""
+    actor = mortal(ray, notes, ("wait",))
+    wait_until(lambda: "init" in notes.lines(), what="the constructor")
+    os.kill(on_stage.supervisor.pid, signal.SIGSTOP)
+    try:
+        ray.kill(actor)
+        with pytest.raises(ray.exceptions.ActorDiedError, match="never ran"):
+            ray.get(actor.pid.remote(), timeout=BOUND)
+    finally:
+        os.kill(on_stage.supervisor.pid, signal.SIGCONT)
+    wait_for_death(actor)
+
+
 def test_k7_a_stopped_process_is_killed(ray: ModuleType, notes: Notes) -> None:
     """SIGSTOP does not save an actor from `kill`."""
     actor = mortal(ray, notes)

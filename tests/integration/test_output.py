@@ -313,3 +313,32 @@ def test_l5_nobody_listens_nothing_is_kept(on_stage: Stage) -> None:
     assert [key for key in items(on_stage.wire.call("KEYS", "*")) if ":job:" in text(key)] == []
     callboard.kill(talker)
     wait_for_death(talker)
+
+
+def test_l5_remote_functions_are_shown_with_name_and_process(ray: ModuleType, screen: Screen) -> None:
+    """L5, A9: both streams, whoever called them, and what a function wrote that took its process with it."""
+
+    def shout(line: str) -> int:
+        os.write(1, f"{line}\n".encode())
+        os.write(2, b"and more\n")
+        return os.getpid()
+
+    def last_words() -> None:
+        os.write(1, b"last words")
+        os._exit(1)
+
+    class Caller:
+        def call(self, function: Any) -> Any:
+            return callboard.get(function.remote("from an actor"))
+
+    shouting = ray.remote(shout)
+    pids = [ray.get(shouting.remote("from here"), timeout=BOUND)]
+    screen.shows(f"(shout pid={pids[0]}) from here")
+    pids.append(ray.get(ray.remote(Caller).remote().call.remote(shouting), timeout=BOUND))
+    shown = [f"(shout pid={pids[0]}) from here", f"(shout pid={pids[1]}) from an actor"]
+    screen.shows(*shown)
+    wait_until(lambda: screen.err == [f"(shout pid={pid}) and more" for pid in pids], what="stderr")
+    with pytest.raises(ray.exceptions.WorkerCrashedError):
+        ray.get(ray.remote(max_retries=0)(last_words).remote(), timeout=BOUND)
+    wait_until(lambda: len(screen.out) == len(shown) + 1, what="the last words")
+    assert re.fullmatch(r"\(last_words pid=\d+\) last words", screen.out[-1])

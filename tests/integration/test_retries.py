@@ -16,6 +16,8 @@ from tests.support.mortals import Mortal, Notes
 from tests.support.stage import Stage
 from tests.support.waiting import wait_until
 
+from callboard_broker.wire import mapping
+
 #: Seconds by which something that is not the 30 s of a timeout has happened.
 BOUND = 10
 LONGER = 40
@@ -199,6 +201,49 @@ def test_r6_a_call_made_while_restarting_is_charged(ray: ModuleType, notes: Note
             ray.get(ref, timeout=BOUND)
     assert ray.get(forever, timeout=BOUND) == "for ever"
     assert (notes.count("one"), notes.count("two"), notes.count("for ever")) == (1, 2, 2)
+
+
+def test_i8_a_call_made_while_restarting_does_not_wait_for_a_constructor_that_never_returns(
+    ray: ModuleType, on_stage: Stage, notes: Notes, gate: Path
+) -> None:
+    """R6, R7: without retries it is unavailable soon, however often it arrives; all others keep waiting, and run."""
+    actor = _restarting(ray, notes, gate, max_task_retries=0)
+    submitted = actor.handle.note.remote("submitted")
+    patient = actor.handle.note.options(max_task_retries=1).remote("patient")
+    several = [actor.handle.note.remote([ray.put("carried")]) for _ in range(450)]
+    with pytest.raises(ray.exceptions.ActorUnavailableError, match="restarting"):
+        ray.get(submitted, timeout=BOUND)
+    for ref in several:
+        with pytest.raises(ray.exceptions.ActorUnavailableError, match="restarting"):
+            ray.get(ref, timeout=BOUND)
+    assert state(actor.handle).state == "RESTARTING"
+    assert not ray.wait([actor.queued, patient], timeout=0)[0]
+    gate.touch()
+    assert ray.get([actor.queued, patient], timeout=BOUND) == ["queued", "patient"]
+    wait_for_restart(actor.handle, 1)
+    assert ray.get(actor.handle.note.remote("later"), timeout=BOUND) == "later"
+    assert [line for line in notes.lines() if line != "init"] == ["crash", "held", "queued", "patient", "later"]
+    # The ledger has no gap: what was turned away is known to have been answered.
+    (seen,) = mapping(on_stage.wire.call("HGETALL", on_stage.broker.keys.seen(actor.handle._actor_id))).values()
+    assert seen == b"%d" % (2 + 1 + 1 + 450 + 1)
+
+
+def test_i8_an_actor_told_to_end_while_it_restarts_ends(ray: ModuleType, notes: Notes, gate: Path) -> None:
+    """The call that ends it is not turned away: the actor takes no other, and would never end."""
+    actor = _restarting(ray, notes, gate, max_task_retries=0)
+    leaving = actor.handle.__ray_terminate__.remote()
+    # Whoever looks at calls of actors that restart has done so.
+    other = mortal(ray, Notes(f"{notes.path}.other"), ("live", "wait"), max_restarts=-1)
+    with pytest.raises(ray.exceptions.ActorUnavailableError):
+        ray.get(other.die.remote(), timeout=BOUND)
+    wait_until(lambda: state(other).state == "RESTARTING", what="the restart")
+    with pytest.raises(ray.exceptions.ActorUnavailableError):
+        ray.get(other.pid.remote(), timeout=BOUND)
+    gate.touch()
+    assert ray.get(actor.queued, timeout=BOUND) == "queued"
+    with pytest.raises(ray.exceptions.ActorDiedError):
+        ray.get(leaving, timeout=BOUND)
+    assert wait_for_death(actor.handle)["reason"] == "WORKER_DIED"
 
 
 class _Restarting:

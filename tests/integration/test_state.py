@@ -148,6 +148,11 @@ def test_l1_the_current_call_is_read_from_the_status_page(board: Board, monkeypa
     assert len(state.list_actors(filters=[("current_call", "=", "work")])) == 1
     page.call_finished()
     assert current() == []
+    slots = [page.slot_claim((number, 0), method) for number, method in enumerate([b"store", b"fetch", b"fetch"])]
+    assert current() == [(record.actor_id, "fetch (2), store")]
+    for slot in slots:
+        page.slot_free(slot)
+    assert current() == []
     page.close()
 
 

@@ -5,6 +5,7 @@ import os
 import pickle
 import sys
 import threading
+import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,14 +13,17 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.support.looking import wait_for_death
+from tests.support.mortals import Mortal, Notes
 from tests.support.stage import Stage
 from tests.support.waiting import wait_until
 
 import callboard
+from callboard._client import Client
 from callboard_broker.broker import Broker
 from callboard_broker.clusterkey import ClusterKey
 from callboard_broker.embedded import EmbeddedServer
-from callboard_broker.envelope import call_fields
+from callboard_broker.envelope import STALE_MS, call_fields
 from callboard_broker.errors import (
     BrokerTooOldError,
     BrokerUnreachableError,
@@ -27,7 +31,7 @@ from callboard_broker.errors import (
     ClusterKeyMissingError,
     EvictionPolicyError,
 )
-from callboard_broker.wire import integer, items, text
+from callboard_broker.wire import integer, items, mapping, text
 
 
 class Echo:
@@ -75,6 +79,67 @@ def test_malformed_entries_are_set_aside(ray: ModuleType, on_stage: Stage) -> No
     assert integer(on_stage.wire.call("XLEN", mailbox)) == 0
     assert int(text(on_stage.wire.call("HGET", record, "rejected"))) == sent
     assert 0 < rejected(on_stage, actor) <= sent
+
+
+def slow_clock(_client: Client) -> int:
+    """Be the clock of a client that is two hours slow."""
+    return int(time.time() * 1000) - 2 * STALE_MS
+
+
+def test_i1_a_call_that_is_too_old_is_refused_and_answered(
+    ray: ModuleType, on_stage: Stage, monkeypatch: pytest.MonkeyPatch, notes: Notes
+) -> None:
+    """It may be a replay, so it never runs; but it is signed, so its caller can be told. Others go on in order."""
+    actor: Any = ray.remote(Mortal).remote(str(notes.path))
+    assert ray.get(actor.note.remote("first"), timeout=10) == "first"
+    with monkeypatch.context() as patched:
+        patched.setattr(Client, "now_ms", slow_clock)
+        late = [actor.note.remote("late"), actor.note.remote([ray.put("carried")])]
+        dying = ray.remote(Mortal).remote(str(notes.path))
+        dies = dying.note.remote("late")
+    for ref in late:
+        with pytest.raises(ray.exceptions.ActorUnavailableError, match=r"more than an hour .* clocks"):
+            ray.get(ref, timeout=10)
+    ray.kill(dying)
+    with pytest.raises(ray.exceptions.RayActorError):
+        ray.get(dies, timeout=10)
+    assert ray.get(actor.note.remote("last"), timeout=10) == "last"
+    assert [line for line in notes.lines() if line != "init"] == ["first", "last"]
+    keys = on_stage.broker.keys
+    assert list(mapping(on_stage.wire.call("HGETALL", keys.seen(actor._actor_id))).values()) == [b"4"]
+
+
+def test_i1_a_replayed_call_is_dropped(ray: ModuleType, on_stage: Stage, notes: Notes) -> None:
+    """It does not run again, however old it is, and its caller is told nothing."""
+    actor: Any = ray.remote(Mortal).remote(str(notes.path))
+    ref = actor.note.remote("once")
+    assert ray.get(ref, timeout=10) == "once"
+    broker, client = on_stage.broker, ref._client
+    told = integer(on_stage.wire.call("XLEN", broker.keys.inbox(client.id)))
+    body = pickle.dumps((("once",), {}))
+    signer = broker.signer("call", actor._actor_id)
+    for age in (0, 2 * STALE_MS):
+        sent = _now(on_stage) - age
+        fields = call_fields(signer, broker.version, ref._id.encode(), 1, b"note", 0, sent, b"", body)
+        on_stage.wire.call("XADD", broker.keys.mailbox(actor._actor_id), "NOMKSTREAM", "*", *fields)
+    assert ray.get(actor.note.remote("later"), timeout=10) == "later"
+    assert integer(on_stage.wire.call("XLEN", broker.keys.inbox(client.id))) == told + 1
+    assert [line for line in notes.lines() if line != "init"] == ["once", "later"]
+
+
+def test_i8_an_actor_whose_end_is_signed_by_a_wrong_clock_ends(
+    ray: ModuleType, monkeypatch: pytest.MonkeyPatch, notes: Notes
+) -> None:
+    """It takes no more calls, so the entry that ends it is never too old."""
+    actors = [ray.remote(Mortal).remote(str(notes.path)) for _ in range(2)]
+    names = [actor._actor_id for actor in actors]
+    ray.get([actor.__ray_ready__.remote() for actor in actors], timeout=10)
+    monkeypatch.setattr(Client, "now_ms", slow_clock)
+    with pytest.raises(ray.exceptions.ActorDiedError):
+        ray.get(actors.pop().__ray_terminate__.remote(), timeout=10)
+    actors.clear()
+    for name in names:
+        wait_for_death(name)
 
 
 @pytest.mark.parametrize("forgery", ["wrong key", "no mac", "other actor", "edited body", "edited method", "truncated"])

@@ -156,14 +156,15 @@ def test_the_supervisor_gets_what_was_given(monkeypatch: pytest.MonkeyPatch, tmp
     started: list[tuple[str, list[str], dict[str, str]]] = []
     monkeypatch.setattr(os, "execve", lambda *command: started.append(command))
     words = ("--num-cpus", "2", "--resources", '{"gpu": 1}', "--graceful-timeout", "3", "--log-dir", str(tmp_path))
-    result = run("supervisor", "-a", "redis://:secret@h/0", "--prefix", "x", "--heartbeat-timeout", "4.5", *words)
+    more = ("--prefix", "x", "--heartbeat-timeout", "4.5", "--log-age", "60")
+    result = run("supervisor", "-a", "redis://:secret@h/0", *more, *words)
     assert result.exit_code == 0
     ((program, command, environ),) = started
     assert program == sys.executable
     assert command[:3] == [sys.executable, "-m", "callboard_supervisor"]
     assert sorted(command[3:]) == [
-        "--graceful-timeout=3.0", "--heartbeat-timeout=4.5", f"--log-dir={tmp_path}", "--num-cpus=2.0", "--prefix=x",
-        '--resources={"gpu": 1}',
+        "--graceful-timeout=3.0", "--heartbeat-timeout=4.5", "--log-age=60.0", f"--log-dir={tmp_path}",
+        "--num-cpus=2.0", "--prefix=x", '--resources={"gpu": 1}',
     ]  # fmt: skip
     assert environ["CALLBOARD_ADDRESS"] == "redis://:secret@h/0"
     assert (tmp_path / "config" / "callboard" / "cluster.key").exists()

@@ -96,8 +96,11 @@ def test_a_call_is_only_for_whom_it_was_signed(other: Signer) -> None:
 def test_an_old_call_is_a_replay() -> None:
     """What was signed over an hour before it was posted is refused."""
     late = b"%d-0" % (NOW + envelope.STALE_MS + 1)
-    with pytest.raises(StaleEntryError):
+    with pytest.raises(StaleEntryError) as refused:
         envelope.open_call(signer(), late, a_call())
+    assert refused.value.call.entry == late
+    ending = envelope.call_fields(signer(), b"1.kid", b"me/7", 3, b"__ray_terminate__", 0, NOW, b"", b"")
+    assert envelope.open_call(signer(), late, list(ending)).method == envelope.TERMINATE
 
 
 @given(body=bodies, status=st.sampled_from([b"ok", b"error", b"died"]), tokens=st.sampled_from([b"", b"a:x o:y"]))

@@ -113,14 +113,27 @@ def test_slots_hold_what_was_claimed(
     held: dict[int, tuple[int, int]] = {}
     for command in commands:
         if isinstance(command, tuple):
-            held[writer.slot_claim(command)] = command
+            held[writer.slot_claim(command, b"%d" % command[0])] = command
         elif held:
             slot = list(held)[command % len(held)]
             del held[slot]
             writer.slot_free(slot)
         assert sorted(reader.started_entries().slots) == sorted(held.values())
+        assert sorted(reader.running()) == sorted(str(ms) for ms, _ in held.values())
     writer.close()
     reader.close()
+
+
+def test_l1_what_runs_is_named(pair: tuple[StatusPage, StatusPage]) -> None:
+    """The call of a serial actor, and those in slots; a long name is cut between characters."""
+    writer, reader = pair
+    assert reader.running() == []
+    writer.call_started(1, 0, b"serial")
+    slot = writer.slot_claim((2, 0), ("ü" * 40).encode())
+    assert reader.running() == ["serial", "ü" * 19]
+    writer.call_finished()
+    writer.slot_free(slot)
+    assert reader.running() == []
 
 
 def test_a_page_grows_with_its_slots(tmp_path: Path) -> None:
@@ -129,10 +142,10 @@ def test_a_page_grows_with_its_slots(tmp_path: Path) -> None:
     writer = StatusPage.create(path, slots=1000)
     assert path.stat().st_size % PAGE_SIZE == 0
     for number in range(writer.slot_count):
-        writer.slot_claim((number, 0))
+        writer.slot_claim((number, 0), b"m")
     assert 1000 <= len(StatusPage.open(path).started_entries().slots) == writer.slot_count
     with pytest.raises(IndexError):
-        writer.slot_claim((1, 1))
+        writer.slot_claim((1, 1), b"m")
 
 
 def test_a_page_outlives_its_writer(tmp_path: Path) -> None:
@@ -142,7 +155,7 @@ def test_a_page_outlives_its_writer(tmp_path: Path) -> None:
     if pid == 0:
         page = StatusPage.create(path)
         page.call_started(5, 6, b"fatal")
-        page.slot_claim((7, 8))
+        page.slot_claim((7, 8), b"m")
         page.beat()
         signal.pause()
     wait_until(lambda: path.exists() and StatusPage.open(path).beats, what="the page of the child")

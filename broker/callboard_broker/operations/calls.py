@@ -207,6 +207,26 @@ def charge(keys: Keyspace, actor: str, token: str, charges: Sequence[tuple[bytes
     return script("charge").eval([keys.actor(actor), keys.attempts(actor)], [token, *flat])
 
 
+def turn_away(keys: Keyspace, actor: str, token: str, call: Call, outcome: Outcome, sealed: bytes) -> Command:
+    """Give a call an outcome that was submitted while its actor restarts, as long as it does.
+
+    Args:
+        keys: Of this callboard.
+        actor: Whose call it is.
+        token: Of the incarnation that is being started.
+        call: The call.
+        outcome: What its caller is told.
+        sealed: Its head.
+    """
+    return script("turn_away").eval(
+        [
+            keys.actor(actor), keys.mailbox(actor), keys.sealed(actor), keys.seen(actor), keys.carried(actor),
+            keys.outbox, keys.inbox(call.caller),
+        ],
+        [token, call.entry, call.caller, call.seq, call.id, sealed, outcome.body],
+    )  # fmt: skip
+
+
 def reject(keys: Keyspace, actor: str, token: str, entry: bytes, reason: str, fields: Sequence[Argument]) -> Command:
     """Set an entry aside that failed verification."""
     return script("reject").eval(

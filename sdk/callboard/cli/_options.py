@@ -98,6 +98,9 @@ def supervising(command: Command) -> Command:
     positive = click.FloatRange(min=0, min_open=True)
     for option in (
         click.option("--preload", metavar="MODULES", help="What to import once for all actors, separated by commas."),
+        click.option(
+            "--log-age", type=positive, metavar="SECONDS", help="How long output of the gone is kept [86400]."
+        ),
         click.option("--heartbeat-timeout", type=positive, metavar="SECONDS", help="Silence that means death [15]."),
         click.option("--graceful-timeout", type=positive, metavar="SECONDS", help="What an actor's end may take [30]."),
         click.option("--resources", type=Resources(), help="What else this node has, such as '{\"gpu\": 2}'."),

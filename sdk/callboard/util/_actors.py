@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from callboard.util._schemas import ActorState
@@ -97,7 +98,12 @@ class Describer:
         except (OSError, PageError):
             return None
         with contextlib.closing(page):
-            return page.method if page.running_since else None
+            counted = Counter(page.running())
+        # One of a kind by its name alone, as a serial actor has no other.
+        return (
+            ", ".join(f"{method} ({count})" if count > 1 else method for method, count in sorted(counted.items()))
+            or None
+        )
 
     def _context(self, record: ActorRecord) -> dict[str, Any]:
         """Describe a death as Ray does. Where Ray has addresses there are host names: callboard knows no addresses."""

@@ -59,7 +59,8 @@ class ActorState(StateSchema):
         repr_name: Its ``repr`` once it was ALIVE, if its class defines one.
         num_restarts: How often it was restarted, also counting a restart under way.
         mailbox_length: Calls that are waiting or running.
-        current_call: Method that it runs, if it runs one call at a time on this host; otherwise None.
+        current_call: Method that it runs, if it does so on this host; otherwise None. Of several calls at once all
+            methods, in alphabetical order, with how many of each: ``fetch (3), store``.
         ending: Whether it takes no more calls and is not DEAD yet.
         pending_reason: Why it has not been placed.
     """

@@ -11,7 +11,7 @@ from callboard.worker._replies import Caller
 from callboard_broker import verdicts
 from callboard_broker.deaths import STATUS_DIED, STATUS_HEARD, STATUS_UNAVAILABLE
 from callboard_broker.envelope import Outcome, open_call, seal_outcome
-from callboard_broker.errors import EnvelopeError
+from callboard_broker.errors import EnvelopeError, StaleEntryError
 from callboard_broker.operations import calls
 
 if TYPE_CHECKING:
@@ -69,12 +69,15 @@ class Desk:
         """Return the call of an entry; None when it is not one, or has been finished before.
 
         An entry that fails verification is set aside and counted; nobody is told, as nobody can be believed to be the
-        caller.
+        caller. One that is verified but too old is answered, unless it is a replay of what has been finished.
         """
         if flat is None:
             return None
         try:
             call = open_call(self._signer, entry, flat)
+        except StaleEntryError as error:
+            self._refuse(error)
+            return None
         except EnvelopeError as error:
             self._set_aside(entry, flat, error)
             return None
@@ -170,6 +173,13 @@ class Desk:
         settlement.clear()
         settlement.discard(call.entry, call.id, flags=self._flags(call))
         self._replies.ask(settlement.command())
+
+    def _refuse(self, error: StaleEntryError) -> None:
+        _log.warning("a call was refused: %s", error)
+        if self.open_still(error.call):
+            self.unavailable(error.call, verdicts.TOO_OLD)
+        else:
+            self._discard(error.call)
 
     def _set_aside(self, entry: bytes, flat: list[Reply], error: EnvelopeError) -> None:
         _log.warning("an entry of the mailbox was refused: %s", error)

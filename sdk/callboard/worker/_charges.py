@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from callboard_broker import verdicts
+from callboard_broker.envelope import TERMINATE
 from callboard_broker.wire import entries
 
 if TYPE_CHECKING:
@@ -30,10 +32,11 @@ def charge_submitted_while_restarting(
         for entry, flat in found:
             start = f"({entry.decode()}"
             call = desk.open(entry, flat)
-            if call is None or call.caller == "-":
+            # What ends the actor is no call like others: it takes none after it, and would never end.
+            if call is None or call.method == TERMINATE:
                 continue
             if call.retries == 0:
-                desk.unavailable(call, "the actor was restarting when the call was submitted")
+                desk.unavailable(call, verdicts.WAS_RESTARTING)
             elif call.retries > 0:
                 desk.charge(call, 1)
         replies.finish()

@@ -14,9 +14,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from callboard._definition import TERMINATE
 from callboard.worker._groups import Group, Threads
 from callboard.worker._signals import ActorExit, Departure, Terminated
+from callboard_broker.envelope import TERMINATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -241,7 +241,8 @@ class ConcurrentExecutor:
 
     def _start(self, call: Call, group: Group) -> None:
         milliseconds, _, number = call.entry.partition(b"-")
-        running = _Running(call, group, self._page.slot_claim((int(milliseconds), int(number))))
+        slot = self._page.slot_claim((int(milliseconds), int(number)), call.method.encode())
+        running = _Running(call, group, slot)
         self._running[call.id] = running
         group.running += 1
         if self._threads is None:

@@ -6,8 +6,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from callboard._definition import TERMINATE
 from callboard.worker._signals import Leaving, Terminated
+from callboard_broker.envelope import TERMINATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

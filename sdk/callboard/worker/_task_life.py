@@ -178,9 +178,11 @@ class TaskLife:
             self._must_leave = True
 
     def _run(self, call: Call, sha: str) -> Outcome | None:
-        self._page.call_started(0, 1, call.id)
+        self._page.call_started(0, 1, b"")
         try:
             function = self._function(call, sha)
+            # What it writes is shown under its name.
+            self._page.call_started(0, 1, call.method.encode())
             runner = self._runner = Runner(SimpleNamespace(**{call.method: function}), ActorRecord(pid=os.getpid()))
             runner.give = self._give
             self._running = call.id

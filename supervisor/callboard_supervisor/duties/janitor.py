@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from callboard_broker.records import State
 from callboard_broker.wire import entries, fields, integer, items, text
+from callboard_supervisor.duties.usher import Usher
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from callboard_broker.records import ActorRecord
     from callboard_supervisor.caretaker import Caretaker
     from callboard_supervisor.duties.asked import Asked
     from callboard_supervisor.house import House
@@ -33,12 +37,15 @@ class Janitor:
         self._house = house
         self._caretaker = caretaker
         self._asked = asked
+        self._usher = Usher(house)
 
     def sweep(self) -> None:
-        """Do what was asked for long ago, place what nobody placed, and forget the long dead."""
+        """Do what was asked for long ago, place what nobody placed, turn calls away, and forget the long dead."""
         now_ms = self._server_time_ms()
         self._do_what_is_old(now_ms)
-        self._place_the_forgotten(now_ms)
+        records = self._house.link.actors()
+        self._place_the_forgotten(now_ms, records)
+        self._usher.sweep(records)
         self._forget_the_dead(now_ms)
 
     def _server_time_ms(self) -> int:
@@ -56,10 +63,10 @@ class Janitor:
                     _log.warning("%s of %s says nothing that can be done", text(entry), text(stream))
                     house.link.call("XDEL", stream, entry)
 
-    def _place_the_forgotten(self, now_ms: int) -> None:
+    def _place_the_forgotten(self, now_ms: int, records: Sequence[ActorRecord]) -> None:
         house = self._house
         before = (now_ms / 1000) - house.config.timing.heartbeat_timeout
-        for record in house.link.actors():
+        for record in records:
             homeless = not record.node and record.state in {State.PENDING_CREATION, State.RESTARTING}
             if homeless and record.created_at < before and record.actor_id not in self._caretaker.starting.waiting:
                 self._caretaker.starting.place(record.actor_id)
