@@ -1,0 +1,48 @@
+"""The cost of a call with many clients: they are actors, which are clients of the actor that all of them call."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from bench.actors import Counter
+from bench.workload import OURS, Measure, Workload, in_batches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
+
+_CALLS: Final = 2_000
+
+
+class Caller:
+    """A client in a process of its own."""
+
+    def __init__(self, target: Any) -> None:
+        """Take a handle."""
+        self._target = target
+
+    def call(self, count: int) -> int:
+        """Make calls, and only then read their results."""
+        import callboard  # noqa: PLC0415 - Ray's side does not have it
+
+        return len(callboard.get([self._target.add.remote() for _ in range(count)]))
+
+
+@contextmanager
+def _prepare(ray: ModuleType, number: int) -> Iterator[Measure]:
+    target = ray.remote(Counter).remote()
+    callers = [ray.remote(Caller).remote(target) for _ in range(number)]
+
+    def batch() -> None:
+        ray.get([caller.call.remote(_CALLS // number) for caller in callers])
+
+    batch()
+    yield lambda seconds: in_batches(batch, _CALLS, seconds)
+
+
+WORKLOADS: Final = tuple(
+    Workload(f"clients/{size}", f"a call of one of {size:,} clients", partial(_prepare, number=size), OURS)
+    for size in (1, 20, 200)
+)
