@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bench import machine, pages, report
+from bench import machine, plots, report
 from bench.catalogue import HERE, SUITES, suite
 from bench.results import Results
 from bench.side import Command
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from bench.workload import Workload
 
+_DOCS: Final = HERE.parent / "docs"
 _WIDTH: Final = 200
 #: Seconds that a side may take to prepare, and to measure beyond the time that it measures for.
 _PATIENCE: Final = 180.0
@@ -45,6 +46,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured [%(default)s]")
     parser.add_argument("--seconds", type=float, default=1.0, help="what one measurement takes [%(default)s]")
     parser.add_argument("--quick", action="store_true", help="one short round, to see that everything runs")
+    parser.add_argument("--draw", action="store_true", help="measure nothing: write the page from the last results")
     parser.add_argument("--output", type=Path, metavar="FILE", help="where to write what was measured, as JSON")
     found = parser.parse_args()
     if found.quick:
@@ -87,7 +89,7 @@ class Run:
         try:
             return self._sides[name].ask(command, _PATIENCE)
         except SideFailedError as error:
-            self.results.errors[workload.name][name] = f"{command.do}: {error}"
+            self.results.fail(workload.name, name, str(error))
             self._progress.console.print(f"{workload.name} on {name}: {error}", markup=False, highlight=False)
             return None
 
@@ -138,15 +140,30 @@ def main() -> None:
     console = Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False)
     whole = options.only == "*" and set(options.sides.split(",")) == set(STAGES) and not options.quick
     for name in options.suite or SUITES:
-        results = _run(name, options, console)
+        stored = HERE / "results" / f"{callboard.__version__}-{name}.json"
+        if options.draw:
+            results = Results.from_json(json.loads(stored.read_text(encoding="utf-8")))
+        else:
+            results = _run(name, options, console)
         report.show(console, name, results)
+        if whole and not options.draw:
+            _store(stored, results)
         if whole:
-            path = HERE / "results" / f"{callboard.__version__}-{name}.json"
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(json.dumps(results.as_json(), indent=1) + "\n", encoding="utf-8")
-            pages.write(name, results)
+            _publish(name, results)
         if options.output:
-            options.output.write_text(json.dumps(results.as_json(), indent=1) + "\n", encoding="utf-8")
+            _store(options.output, results)
+
+
+def _publish(name: str, results: Results) -> None:
+    page = _DOCS / "performance.md"
+    text = report.between(page.read_text(encoding="utf-8"), name, report.page(name, results))
+    page.write_text(text, encoding="utf-8")
+    plots.draw(name, results, _DOCS / "images")
+
+
+def _store(path: Path, results: Results) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(results.as_json(), indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -51,13 +51,12 @@ def figures(name: str, results: Results) -> tuple[list[str], list[list[str]]]:
 
 def in_order(name: str) -> list[str]:
     """Return the workloads of a suite in the order of its targets; those that have none come last."""
-    workloads = suite(name)
-    targeted = dict.fromkeys(target.workload for target in TARGETS[name] if target.workload in workloads)
-    return list(dict.fromkeys([*targeted, *sorted(workloads)]))
+    targeted = [each for target in TARGETS[name] for each in target.workloads]
+    return list(dict.fromkeys([*targeted, *sorted(suite(name))]))
 
 
 def judged(name: str, results: Results) -> list[Judged]:
-    """Judge all targets of a suite that belong to workloads which were to be measured."""
+    """Judge all targets of a suite, those that were not measured included."""
     return [target.judge(results) for target in TARGETS[name]]
 
 
@@ -93,6 +92,20 @@ def page(name: str, results: Results) -> str:
     return "\n".join([work, "", *_markdown(heads, rows), "", *_markdown(heading, targets), *failed])
 
 
+def between(page: str, name: str, text: str) -> str:
+    """Put a text between the marks of a suite.
+
+    Raises:
+        ValueError: The page has not both marks.
+    """
+    begin, end = f"<!-- {name}: written by make bench -->", f"<!-- {name}: end -->"
+    before, found, rest = page.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise ValueError(f"the page needs the lines {begin!r} and {end!r}, in this order")
+    return f"{before}{begin}\n\n{text}\n\n{end}{after}"
+
+
 def _times(results: Results, workload: str, metric: str, side: str) -> str:
     ours, theirs = results.spread(workload, OURS, metric), results.spread(workload, side, metric)
     return number(times_better(metric, ours.median, theirs.median)) if ours and theirs else ""
@@ -105,7 +118,7 @@ def _cells(found: Judged) -> list[str]:
 def _failures(results: Results) -> Iterator[str]:
     for workload, sides in results.errors.items():
         for side, error in sides.items():
-            yield f"{workload} on {side}: {error.strip().splitlines()[-1]}"
+            yield f"{workload} on {side}: {error}"
 
 
 def _markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

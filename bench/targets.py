@@ -60,6 +60,11 @@ class Ratio:
     their_workload: str = ""
     their_metric: str = ""
 
+    @property
+    def workloads(self) -> list[str]:
+        """Return what must be measured for it."""
+        return [*([self.their_workload] if self.their_workload else []), self.workload]
+
     def found(self, results: Results) -> float | None:
         """Return how many times better callboard is; None if one of the two was not measured."""
         ours = results.spread(self.workload, OURS, self.metric)
@@ -85,6 +90,11 @@ class Most:
     workload: str
     metric: str
     most: float
+
+    @property
+    def workloads(self) -> list[str]:
+        """Return what must be measured for it."""
+        return [self.workload]
 
     def judge(self, results: Results) -> Judged:
         """Compare."""
