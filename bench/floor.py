@@ -86,14 +86,14 @@ def _work(address: str) -> None:
         redis.send((*read, b"STREAMS", _MAILBOX, b">"))
         for _ in range(owed):
             redis.receive()
-        arguments = []
+        settled = []
         for entry, (_, call, _, tag, _, body) in redis.receive()[0][1]:
             if tag != _mac(body):
                 raise ValueError("a call's signature is wrong")
-            method, argument = pickle.loads(body)
+            method, given = pickle.loads(body)
             state += 1
-            arguments += [entry, b"4", call, pickle.dumps(argument if method == "echo" else state, 5)]
-        redis.send((b"EVALSHA", sha, b"4", _ACTOR, _MAILBOX, _SEEN, _INBOX, b"1", *arguments))
+            settled += [entry, b"4", call, pickle.dumps(given[0] if method == "echo" else state, 5)]
+        redis.send((b"EVALSHA", sha, b"4", _ACTOR, _MAILBOX, _SEEN, _INBOX, b"1", *settled))
         owed = 1
 
 
@@ -108,9 +108,9 @@ class Floor:
         self._out.call(b"HSET", _ACTOR, b"incarnation", b"1")
         self._out.call(b"XADD", _INBOX, b"0-1", b"id", b"0")
 
-    def call(self, method: str, argument: object) -> Any:
+    def call(self, method: str, *arguments: object) -> Any:
         """Call once and return the result."""
-        commands = [self._submission(method, argument)]
+        commands = [self._submission(method, *arguments)]
         if self._read_entries > _READ_ENTRIES or self._read_bytes > _READ_BYTES:
             commands.append(self._trim())
         self._out.send(*commands)
@@ -123,7 +123,7 @@ class Floor:
     def pipeline(self, count: int) -> None:
         """Make many calls, and only then read their results."""
         for _ in range(count):
-            self._out.send(self._submission("add", None))
+            self._out.send(self._submission("add"))
         done = 0
         while done < count:
             done += len(self._read())
@@ -131,9 +131,9 @@ class Floor:
             self._out.receive()
         self._out.call(*self._trim())
 
-    def _submission(self, method: str, argument: object) -> Command:
+    def _submission(self, method: str, *arguments: object) -> Command:
         self._sequence += 1
-        body = pickle.dumps((method, argument), 5)
+        body = pickle.dumps((method, arguments), 5)
         sequence = b"%d" % self._sequence
         return (b"XADD", _MAILBOX, b"NOMKSTREAM", b"*", b"id", sequence, b"mac", _mac(body), b"body", body)
 

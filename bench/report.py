@@ -22,6 +22,8 @@ _HEADINGS: Final = {
     "aof": "callboard, AOF everysec",
     "floor": "floor",
     "rq": "plain RQ",
+    "dask": "dask actor",
+    "xoscar": "xoscar actor",
 }
 _STYLES: Final = {Met.YES: "green", Met.NO: "bold red", Met.UNKNOWN: "yellow"}
 

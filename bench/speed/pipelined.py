@@ -8,13 +8,13 @@ from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any, Final
 
 from bench.actors import AsyncCounter, Counter
-from bench.workload import Measure, Prepare, Workload, in_batches
+from bench.workload import Measure, Prepare, Workload, by_one_actor, in_batches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
 
-    from bench.floor import Floor
+    from bench.workload import OneActor
 
 IN_FLIGHT: Final = 1_000
 
@@ -36,13 +36,13 @@ def _to(actor_cls: type, number: int = 1, **options: Any) -> Prepare:
 
 
 @contextmanager
-def _floor(floor: Floor) -> Iterator[Measure]:
-    floor.pipeline(IN_FLIGHT)
-    yield lambda seconds: in_batches(lambda: floor.pipeline(IN_FLIGHT), IN_FLIGHT, seconds)
+def _one_actor(actor: OneActor) -> Iterator[Measure]:
+    actor.pipeline(IN_FLIGHT)
+    yield lambda seconds: in_batches(lambda: actor.pipeline(IN_FLIGHT), IN_FLIGHT, seconds)
 
 
 WORKLOADS: Final = (
-    Workload("pipelined/1", "1:1 pipelined, 1,000 in flight", _to(Counter), others={"floor": _floor}),
+    Workload("pipelined/1", "1:1 pipelined, 1,000 in flight", _to(Counter), others=by_one_actor(_one_actor)),
     Workload("pipelined/2", "1 client, 2 actors, pipelined", _to(Counter, 2)),
     Workload("pipelined/async", "async actor, pipelined", _to(AsyncCounter)),
     Workload("pipelined/threaded", "threaded actor (4), pipelined", _to(Counter, max_concurrency=4)),

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from bench.actors import Counter
-from bench.workload import Measure, Workload, one_by_one
+from bench.workload import Measure, Workload, by_one_actor, one_by_one
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
 
-    from bench.floor import Floor
+    from bench.workload import OneActor
 
 _WARM: Final = 100
 
@@ -30,13 +30,13 @@ def _prepare(ray: ModuleType) -> Iterator[Measure]:
 
 
 @contextmanager
-def _floor(floor: Floor) -> Iterator[Measure]:
+def _one_actor(actor: OneActor) -> Iterator[Measure]:
     for _ in range(_WARM):
-        floor.call("add", None)
-    yield lambda seconds: one_by_one(lambda: floor.call("add", None), seconds)
+        actor.call("add")
+    yield lambda seconds: one_by_one(lambda: actor.call("add"), seconds)
 
 
 WORKLOADS: Final = (
-    Workload("sync/idle", "1:1 sync call", _prepare, others={"floor": _floor}),
-    Workload("sync/busy", "1:1 sync call, one core busy", _prepare, others={"floor": _floor}, busy=1),
+    Workload("sync/idle", "1:1 sync call", _prepare, others=by_one_actor(_one_actor)),
+    Workload("sync/busy", "1:1 sync call, one core busy", _prepare, others=by_one_actor(_one_actor), busy=1),
 )
