@@ -48,10 +48,12 @@ def _ratios(results: Results) -> Figure:
     titles = [suite("speed")[target.workload].title for target in targets]
     found = [target.found(results) or 0 for target in targets]
     colours = [_COLOURS[target.judge(results).met] for target in targets]
-    axes.barh(titles, found, color=colours)
+    # From "as fast as Ray" to the right, or to the left.
+    axes.barh(titles, [times - 1 for times in found], left=1, color=colours)
     axes.plot([target.times for target in targets], titles, "k|", markersize=14, markeredgewidth=2, label="target")
     axes.axvline(1, color="grey", linewidth=1)
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}x")
     axes.set_xlabel("times faster, or smaller, than Ray; green: target met, red: not met")
     axes.invert_yaxis()
     axes.legend(loc="lower right")
@@ -63,20 +65,26 @@ def _latency(results: Results) -> Figure:
     names = [name for name in ("sync/idle", "sync/busy", "sync/async", "echo/10KB", "named") if name in results.rounds]
     figure = Figure(figsize=(9, 4))
     axes = figure.subplots()
-    width = 0.8 / len(_SIDES)
+    width = 0.6 / len(_SIDES)
     for index, (side, (label, colour)) in enumerate(_SIDES.items()):
-        for place, name in enumerate(names):
-            half, most = results.spread(name, side, P50), results.spread(name, side, P99)
-            if half and most:
-                left = place + index * width
-                axes.bar(left, half.median, width, color=colour, label=label if place == 0 else None)
-                axes.vlines(left, half.median, most.median, color=colour)
-                axes.plot(left, most.median, "_", color=colour, markersize=10)
+        found = [
+            (place, results.spread(name, side, P50), results.spread(name, side, P99))
+            for place, name in enumerate(names)
+        ]
+        points = [(place + index * width, half.median, most.median) for place, half, most in found if half and most]
+        if points:
+            places, halves, mosts = zip(*points, strict=True)
+            axes.vlines(places, halves, mosts, color=colour, linewidth=2)
+            axes.plot(places, halves, "o", color=colour, label=label)
+            axes.plot(places, mosts, "_", color=colour, markersize=12, markeredgewidth=2)
     axes.set_xticks([place + width for place in range(len(names))])
     axes.set_xticklabels([suite("speed")[name].title for name in names], rotation=15, ha="right")
     axes.set_yscale("log")
-    axes.set_ylabel("ms; bar: p50, line: up to p99")
-    axes.legend()
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("")
+    axes.grid(axis="y", which="both", alpha=0.3)
+    axes.set_ylabel("ms; dot: p50, bar: p99")
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
@@ -90,6 +98,7 @@ def _growth(results: Results) -> Figure:
         axes.plot([size for size, _ in points], costs, "o-", label=_MEANINGS[group])
     axes.axhline(1.5, color="grey", linestyle="--", linewidth=1, label="target")
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_xlabel("how many")
     axes.set_ylabel("cost of a call, beside that of the fewest")
     axes.set_ylim(bottom=0)
