@@ -10,6 +10,7 @@ from bench.figures import times_better
 from bench.targets import OURS, TARGETS, Met, Ratio
 from bench.workload import CALLS, P50, P99
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,6 +81,7 @@ def _latency(results: Results) -> Figure:
     axes.set_xticks([place + width for place in range(len(names))])
     axes.set_xticklabels([suite("speed")[name].title for name in names], rotation=15, ha="right")
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter("")
     axes.grid(axis="y", which="both", alpha=0.3)

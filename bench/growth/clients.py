@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from bench.actors import Counter
+from bench.actors import Counter, Holder
 from bench.workload import OURS, Measure, Workload, in_batches
 
 if TYPE_CHECKING:
@@ -16,24 +16,10 @@ if TYPE_CHECKING:
 _CALLS: Final = 2_000
 
 
-class Caller:
-    """A client in a process of its own."""
-
-    def __init__(self, target: Any) -> None:
-        """Take a handle."""
-        self._target = target
-
-    def call(self, count: int) -> int:
-        """Make calls, and only then read their results."""
-        import callboard  # noqa: PLC0415 - Ray's side does not have it
-
-        return len(callboard.get([self._target.add.remote() for _ in range(count)]))
-
-
 @contextmanager
 def _prepare(ray: ModuleType, number: int) -> Iterator[Measure]:
     target = ray.remote(Counter).remote()
-    callers = [ray.remote(Caller).remote(target) for _ in range(number)]
+    callers = [ray.remote(Holder).remote(target) for _ in range(number)]
 
     def batch() -> None:
         ray.get([caller.call.remote(_CALLS // number) for caller in callers])

@@ -4,26 +4,14 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from bench.actors import Counter
+from bench.actors import Counter, Holder
 from bench.workload import OURS, Measure, Workload, one_by_one
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
-
-
-class Holder:
-    """An actor that holds a handle."""
-
-    def __init__(self, held: Any) -> None:
-        """Take it."""
-        self._held = held
-
-    def ready(self) -> bool:
-        """Tell that it has it."""
-        return self._held is not None
 
 
 @contextmanager

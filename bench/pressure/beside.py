@@ -7,7 +7,7 @@ import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from bench.actors import Counter
+from bench.actors import Counter, Holder
 from bench.workload import OURS, Measure, Workload, one_by_one
 
 if TYPE_CHECKING:
@@ -17,20 +17,6 @@ if TYPE_CHECKING:
 _QUEUED: Final = 1_000
 #: Seconds; the actor is killed before.
 _LONG: Final = 3_600.0
-
-
-class Flooder:
-    """A client that asks for much and reads nothing."""
-
-    def __init__(self, target: Any) -> None:
-        """Take a handle."""
-        self._target = target
-        self._refs: list[Any] = []
-
-    def ask(self, count: int, size: int) -> int:
-        """Make calls and leave their results where they are."""
-        self._refs += [self._target.echo.remote(bytes(size)) for _ in range(count)]
-        return os.getpid()
 
 
 def _calls(ray: ModuleType, counter: Any) -> Measure:
@@ -61,7 +47,7 @@ def _busy_actor(ray: ModuleType) -> Iterator[Measure]:
 @contextmanager
 def _slow_reader(ray: ModuleType) -> Iterator[Measure]:
     target = ray.remote(Counter).remote()
-    flooder = ray.remote(Flooder).remote(target)
+    flooder = ray.remote(Holder).remote(target)
     pid = ray.get(flooder.ask.remote(1_000, 10_000))
     os.kill(pid, signal.SIGSTOP)
     try:
