@@ -114,11 +114,13 @@ def _run(name: str, options: argparse.Namespace, console: Console) -> Results:
         sides = {side: SideProcess(side, folder / f"{side}.log", environment()) for side in wanted}
         for side in sides.values():
             stack.callback(side.stop)
-            side.start()
         progress = stack.enter_context(Progress(*columns, console=console))
         run = Run(sides, options.rounds, options.seconds, progress)
-        for workload in chosen:
+        for index, workload in enumerate(chosen):
             run.measure(workload)
+            # What is idle costs something, too.
+            for side in set(sides).difference(*(later.sides for later in chosen[index + 1 :])):
+                sides[side].stop()
         versions = {name: text for side in sides.values() for name, text in side.versions.items()}
     run.results.facts = {
         "versions": {"python": platform.python_version(), **versions},

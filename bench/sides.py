@@ -30,7 +30,13 @@ class SideFailedError(Exception):
 
 
 class SideProcess:
-    """A side's process. One that does not answer in time is killed, and started again when it is asked next."""
+    """A side's process, which is started when it is asked first.
+
+    One that does not answer in time is killed, and started again when it is asked next.
+
+    Attributes:
+        versions: Of what it runs on, once it has been started.
+    """
 
     def __init__(self, name: str, log: Path, environ: dict[str, str]) -> None:
         self._name = name
@@ -45,7 +51,7 @@ class SideProcess:
         Raises:
             SideFailedError: It failed, or took longer.
         """
-        process = self.start()
+        process = self._start()
         assert process.stdin is not None
         with suppress(BrokenPipeError):  # its answer tells
             process.stdin.write(command.line())
@@ -56,12 +62,20 @@ class SideProcess:
         sample: dict[str, float] = found["sample"]
         return sample
 
-    def start(self) -> subprocess.Popen[str]:
-        """Start it, unless it runs.
+    def stop(self) -> None:
+        """Let it end what it has, and wait for it; harmless when repeated."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        assert process.stdin is not None
+        with suppress(BrokenPipeError):
+            process.stdin.close()
+        try:
+            process.wait(_END)
+        except subprocess.TimeoutExpired:
+            self._kill(process)
 
-        Raises:
-            SideFailedError: It does not start.
-        """
+    def _start(self) -> subprocess.Popen[str]:
         if self._process is None:
             python = str(RAY_PYTHON) if self._name == "ray" else sys.executable
             with self._log.open("a", encoding="utf-8") as log:
@@ -77,19 +91,6 @@ class SideProcess:
                 )
             self.versions = self._answer(self._process, _START)["versions"]
         return self._process
-
-    def stop(self) -> None:
-        """Let it end what it has, and wait for it."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        assert process.stdin is not None
-        with suppress(BrokenPipeError):
-            process.stdin.close()
-        try:
-            process.wait(_END)
-        except subprocess.TimeoutExpired:
-            self._kill(process)
 
     def _answer(self, process: subprocess.Popen[str], seconds: float) -> dict[str, Any]:
         assert process.stdout is not None
