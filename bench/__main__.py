@@ -68,7 +68,7 @@ class Run:
         self.results = Results()
 
     def measure(self, workload: Workload) -> None:
-        """Measure a workload on all sides that can do it: all prepare it, then they take turns."""
+        """Measure a workload on all sides that can do it: they start anew, prepare it, and then take turns."""
         names = [name for name in self._sides if name in workload.sides]
         task = self._progress.add_task(workload.name, total=len(names) * self._rounds)
         ready = [name for name in names if self._ask(workload, name, Command("prepare", workload.name)) is not None]
@@ -80,8 +80,9 @@ class Run:
                     sample = self._ask(workload, name, Command("measure", seconds=self._seconds))
                 self.results.add(workload.name, name, sample or {})
                 self._progress.advance(task)
+        # What one workload leaves, such as records of the dead or idle workers, is not the next one's burden.
         for name in names:
-            self._ask(workload, name, Command("forget"))
+            self._sides[name].stop()
         if not self._progress.console.is_terminal:
             self._progress.console.print(f"{workload.name}: measured on {', '.join(ready)}")
 
@@ -116,11 +117,8 @@ def _run(name: str, options: argparse.Namespace, console: Console) -> Results:
             stack.callback(side.stop)
         progress = stack.enter_context(Progress(*columns, console=console))
         run = Run(sides, options.rounds, options.seconds, progress)
-        for index, workload in enumerate(chosen):
+        for workload in chosen:
             run.measure(workload)
-            # What is idle costs something, too.
-            for side in set(sides).difference(*(later.sides for later in chosen[index + 1 :])):
-                sides[side].stop()
         versions = {name: text for side in sides.values() for name, text in side.versions.items()}
     run.results.facts = {
         "versions": {"python": platform.python_version(), **versions},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,10 @@ def dask_actor() -> Iterator[DaskActor]:
     import distributed  # noqa: PLC0415 - only one side needs it
 
     client_cls: Any = distributed.Client  # it has no types
-    with client_cls(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None) as client:
+    with (
+        tempfile.TemporaryDirectory(prefix="dask-", ignore_cleanup_errors=True) as folder,
+        client_cls(n_workers=1, threads_per_worker=1, dashboard_address=None, local_directory=folder) as client,
+    ):
         yield DaskActor(client.submit(Counter, actor=True).result())
 
 

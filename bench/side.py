@@ -22,7 +22,7 @@ class Command:
     """What a side is asked to do.
 
     Attributes:
-        do: ``prepare`` a workload, ``measure`` what is prepared, or ``forget`` it.
+        do: ``prepare`` a workload, or ``measure`` what is prepared.
         workload: For ``prepare``: its name.
         seconds: For ``measure``: how long.
     """
@@ -42,12 +42,7 @@ class Command:
             found = cls(**json.loads(line))
         except TypeError as error:
             raise ValueError(f"not a command: {line!r} ({error})") from error
-        known = {
-            "prepare": bool(found.workload),
-            "measure": found.seconds > 0,
-            "forget": True,
-        }
-        if not known.get(found.do):
+        if not (found.do == "prepare" and found.workload) and not (found.do == "measure" and found.seconds > 0):
             raise ValueError(f"not a command: {line!r}")
         return found
 
@@ -72,17 +67,20 @@ class Side:
         except Exception:  # noqa: BLE001 - it is told whole
             return {"error": traceback.format_exc()}
 
+    def forget(self) -> None:
+        """End what is prepared."""
+        # The handles are in it.
+        self._measure = None
+        self._prepared.close()
+
     def _do(self, command: Command) -> dict[str, float]:
         if command.do == "measure":
             if self._measure is None:
                 raise ValueError("nothing is prepared, so there is nothing to measure")
             return self._measure(command.seconds)
-        # The handles are in it.
-        self._measure = None
-        self._prepared.close()
-        if command.do == "prepare":
-            prepare = workloads()[command.workload].on(self._name)
-            self._measure = self._prepared.enter_context(prepare(self._stage))
+        self.forget()
+        prepare = workloads()[command.workload].on(self._name)
+        self._measure = self._prepared.enter_context(prepare(self._stage))
         return {}
 
 
@@ -98,7 +96,7 @@ def serve(name: str, commands: IO[str], answers: IO[str]) -> None:
         say({"versions": versions(name)})
         for line in commands:
             say(side.answer(Command.parse(line)))
-        side.answer(Command("forget"))
+        side.forget()
 
 
 def main() -> None:
