@@ -7,10 +7,9 @@ import fnmatch
 import json
 import os
 import platform
-import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,13 +19,14 @@ from bench.results import Results
 from bench.side import Command
 from bench.sides import SideFailedError, SideProcess, environment
 from bench.stages import STAGES
+from bench.workload import spinning
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 import callboard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from bench.workload import Workload
 
@@ -76,7 +76,7 @@ class Run:
             # No side is always the one that runs behind the same other.
             for name in ready if turn % 2 == 0 else reversed(ready):
                 machine.settle(_SETTLE)
-                with _spinning(workload.busy):
+                with spinning(workload.busy):
                     sample = self._ask(workload, name, Command("measure", seconds=self._seconds))
                 self.results.add(workload.name, name, sample or {})
                 self._progress.advance(task)
@@ -93,16 +93,6 @@ class Run:
             self.results.fail(workload.name, name, str(error))
             self._progress.console.print(f"{workload.name} on {name}: {error}", markup=False, highlight=False)
             return None
-
-
-@contextmanager
-def _spinning(number: int) -> Iterator[None]:
-    """Keep so many cores busy."""
-    with ExitStack() as stack:
-        for _ in range(number):
-            process = stack.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
-            stack.callback(process.kill)
-        yield
 
 
 def _run(name: str, options: argparse.Namespace, console: Console) -> Results:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from bench.figures import number, times_better
-from bench.workload import ACTORS, BY_COMMAND, CALLS, MEGABYTES, MILLISECONDS, P50, P99, PERCENT, SECONDS
+from bench.workload import ACTORS, ALONE, BY_COMMAND, CALLS, MEGABYTES, MILLISECONDS, P50, P99, PERCENT, SECONDS
 
 if TYPE_CHECKING:
     from bench.results import Results
@@ -154,8 +154,8 @@ _GROWTH: Final[list[Ratio | Most]] = [
 _PRESSURE: Final[list[Ratio | Most]] = [
     Most("visible/again", P99, 2),
     Most("visible/first", P99, 2),
-    _flat("beside/busy-actor", "beside/busy-process"),
-    _flat("beside/slow-reader", "beside/nobody"),
+    Ratio("beside/busy-actor", CALLS, 1 / 1.5, OURS, their_metric=ALONE),
+    Ratio("beside/slow-reader", CALLS, 1 / 1.5, OURS, their_metric=ALONE),
 ]
 #: By the names of suites, in the order of tables.
 TARGETS: Final[dict[str, list[Ratio | Most]]] = {

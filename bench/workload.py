@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import glob
+import subprocess
+import sys
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from bench.figures import percentile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 #: Metrics are named by their units. More is better where it is "per second", less is better elsewhere.
 CALLS: Final = "calls/s"
+#: The same at the same time without what it is about.
+ALONE: Final = "alone calls/s"
 ACTORS: Final = "actors/s"
 P50: Final = "p50 ms"
 P99: Final = "p99 ms"
@@ -122,6 +126,16 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60.0) ->
 def pause(seconds: float) -> None:
     """Let time pass, where that is what is wanted."""
     time.sleep(seconds)  # noqa: TID251 - not a test: a measurement needs quiet, or an age, and there is no event for it
+
+
+@contextmanager
+def spinning(number: int) -> Iterator[None]:
+    """Keep so many cores busy."""
+    with ExitStack() as stack:
+        for _ in range(number):
+            process = stack.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
+            stack.callback(process.kill)
+        yield
 
 
 def gone(pid: int) -> bool:

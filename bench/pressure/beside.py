@@ -8,18 +8,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from bench.actors import Counter, Holder
-from bench.workload import OURS, Measure, Workload, one_by_one
+from bench.workload import ALONE, CALLS, OURS, Measure, Sample, Workload, one_by_one, spinning
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import ModuleType
 
 _QUEUED: Final = 1_000
-#: Seconds; the actor is killed before.
-_LONG: Final = 3_600.0
 
 
-def _calls(ray: ModuleType, counter: Any) -> Measure:
+def _trips(ray: ModuleType, counter: Any) -> Callable[[float], Sample]:
     def trip() -> None:
         ray.get(counter.add.remote())
 
@@ -29,36 +27,36 @@ def _calls(ray: ModuleType, counter: Any) -> Measure:
 
 
 @contextmanager
-def _nobody(ray: ModuleType) -> Iterator[Measure]:
-    yield _calls(ray, ray.remote(Counter).remote())
-
-
-@contextmanager
 def _busy_actor(ray: ModuleType) -> Iterator[Measure]:
     busy = ray.remote(Counter).remote()
-    refs = [busy.spin.remote(_LONG), *(busy.add.remote() for _ in range(_QUEUED))]
-    try:
-        yield _calls(ray, ray.remote(Counter).remote())
-    finally:
-        ray.kill(busy)
-        ray.wait(refs, num_returns=len(refs), timeout=60)
+    trips = _trips(ray, ray.remote(Counter).remote())
+
+    def measure(seconds: float) -> Sample:
+        # The cores allow as much as they allow beside a process that has nothing to do with callboard.
+        with spinning(1):
+            alone = trips(seconds)
+        refs = [busy.spin.remote(seconds), *(busy.add.remote() for _ in range(_QUEUED))]
+        beside = trips(seconds)
+        ray.get(refs)
+        return {**beside, ALONE: alone[CALLS]}
+
+    yield measure
 
 
 @contextmanager
 def _slow_reader(ray: ModuleType) -> Iterator[Measure]:
-    target = ray.remote(Counter).remote()
+    alone, target = _trips(ray, ray.remote(Counter).remote()), ray.remote(Counter).remote()
     flooder = ray.remote(Holder).remote(target)
     pid = ray.get(flooder.ask.remote(1_000, 10_000))
     os.kill(pid, signal.SIGSTOP)
+    beside = _trips(ray, target)
     try:
-        yield _calls(ray, target)
+        yield lambda seconds: {ALONE: alone(seconds)[CALLS]} | beside(seconds)
     finally:
         ray.kill(flooder)
 
 
 WORKLOADS: Final = (
-    Workload("beside/nobody", "1:1 sync call", _nobody, OURS),
-    Workload("beside/busy-process", "1:1 sync call, a process beside it is busy", _nobody, OURS, busy=1),
-    Workload("beside/busy-actor", "1:1 sync call, an actor beside it is busy", _busy_actor, OURS),
+    Workload("beside/busy-actor", "1:1 sync call, an actor (alone: a process) beside it is busy", _busy_actor, OURS),
     Workload("beside/slow-reader", "1:1 sync call, another caller does not read", _slow_reader, OURS),
 )
