@@ -47,9 +47,17 @@ chaos: .venv/developed  ## kill, stop and cut things for some minutes
 conformance: .venv/developed .venv-ray/installed  ## run small programs on Ray and on callboard, and compare
 	$(BIN)/python -m conformance.run
 
+.venv/measured: .venv/developed
+	$(BIN)/python -m pip install --quiet --group bench
+	@touch $@
+
+.venv-ray/measured: .venv-ray/installed
+	.venv-ray/bin/python -m pip install --quiet "numpy>=2.2"
+	@touch $@
+
 .PHONY: bench
-bench: .venv/developed  ## measure calls, creation, recovery and memory
-	$(BIN)/python bench/run.py
+bench: .venv/measured .venv-ray/measured  ## measure Ray, callboard and the floor in turn (an hour)
+	$(BIN)/python -m bench
 
 .PHONY: format
 format: .venv/developed  ## format and fix what can be fixed
