@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from callboard_broker.errors import BrokerUnreachableError
 from callboard_broker.records import ActorRecord
-from callboard_broker.wire import checked, items, mapping, text
+from callboard_broker.wire import checked, items, mapping, maybe_text, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -15,6 +15,17 @@ if TYPE_CHECKING:
     from callboard_broker.wire import Argument, Command, Reply, Wire
 
 T = TypeVar("T")
+
+
+class Sketch(NamedTuple):
+    """Of an actor's record what is looked at again and again, where reading all of it would add up."""
+
+    actor: str
+    state: str
+    node: str
+    token: str
+    sealed: str
+    created_at: float
 
 
 class Link:
@@ -67,11 +78,18 @@ class Link:
         stored = mapping(self.call("HGETALL", self.keys.actor(actor)))
         return ActorRecord.decode(stored) if stored else None
 
-    def actors(self) -> list[ActorRecord]:
-        """Read the records of all actors that are not DEAD."""
+    def sketches(self) -> list[Sketch]:
+        """Read of every actor that is not DEAD what tells whether there is more to be looked at."""
         names = self.members(self.keys.actors)
-        replies = self.pipeline([("HGETALL", self.keys.actor(name)) for name in names])
-        return [ActorRecord.decode(mapping(reply)) for reply in replies if reply]
+        replies = self.pipeline(
+            [("HMGET", self.keys.actor(name), "state", "node", "token", "sealed", "created_at") for name in names]
+        )
+        found = zip(names, ([maybe_text(part) or "" for part in items(reply)] for reply in replies), strict=True)
+        return [
+            Sketch(name, state, node, token, sealed, float(created or 0))
+            for name, (state, node, token, sealed, created) in found
+            if state
+        ]
 
     def members(self, key: bytes) -> list[str]:
         """Read a set."""

@@ -194,8 +194,9 @@ class Pools:
     def _wanted_by_actors(self) -> dict[str, float]:
         """Return what waiting actors would take that would have room but for tasks."""
         wanted: dict[str, float] = {}
+        room = self._house.residents.free_of_tasks
         for required in self._starting.waiting.values():
-            if decisions.fits(required, self._house.residents.free_of_tasks):
+            if decisions.fits(required, room):
                 for name, amount in required.items():
                     wanted[name] = wanted.get(name, 0.0) + amount
         return wanted

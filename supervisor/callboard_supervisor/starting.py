@@ -15,7 +15,7 @@ from callboard_broker.wire import integer, items
 from callboard_supervisor import decisions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
     from callboard_broker.deaths import DeathCause
     from callboard_broker.records import ActorRecord, NodeRecord
@@ -79,16 +79,29 @@ class Starting:
             self.place(actor)
 
     def place_waiting(self) -> None:
-        """Try again what waits for room."""
-        for actor in list(self.waiting):
-            self.place(actor)
+        """Try again what waits, if there is room for it now, and have tasks give way to what is left.
+
+        What else may happen to an actor that waits is asked for by whoever brings it about.
+        """
+        house = self._house
+        refused: list[dict[str, float]] = []
+        for actor, required in list(self.waiting.items()):
+            if house.closing or (required not in refused and house.residents.room_for(required)):
+                self.place(actor)
+            elif required not in refused:
+                refused.append(required)
+        if self.waiting:
+            self.make_room()
+
+    def keep_waiting(self, actors_without_node: Container[str]) -> None:
+        """Forget those that waited here, and were ended or placed by somebody else."""
+        self.waiting = {actor: needed for actor, needed in self.waiting.items() if actor in actors_without_node}
 
     def offer_waiting(self, others: list[NodeRecord]) -> None:
         """Hand what waits for room to nodes that have it."""
         house = self._house
-        for actor in list(self.waiting):
-            record = house.link.actor(actor)
-            taker = next((node for node in others if record and decisions.fits(record.required, node.room)), None)
+        for actor, required in list(self.waiting.items()):
+            taker = next((node for node in others if decisions.fits(required, node.room)), None)
             if taker is not None:
                 del self.waiting[actor]
                 signer = house.link.broker.signer("command", taker.id)
@@ -187,9 +200,11 @@ class Starting:
 
     def _wait_for_room(self, record: ActorRecord) -> None:
         house = self._house
-        actor = record.actor_id
+        actor, first = record.actor_id, record.required not in self.waiting.values()
         self.waiting[actor] = record.required
-        self.make_room()
+        if first:
+            # At once, before another task begins; for more of the kind it is soon enough with the next look.
+            self.make_room()
         reason = decisions.waiting_reason(record.required, house.residents.total)
         if record.pending_reason != reason:
             house.link.call("HSET", house.keys.actor(actor), "pending_reason", reason)

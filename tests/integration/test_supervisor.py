@@ -15,7 +15,7 @@ from tests.support.waiting import wait_until
 
 import callboard
 from callboard_broker.records import ActorRecord
-from callboard_broker.wire import items, mapping
+from callboard_broker.wire import items, mapping, text
 
 
 class Worker:
@@ -57,6 +57,27 @@ def test_custom_resources_decide_where_an_actor_runs(ray: ModuleType, on_stage: 
         assert ray.get(ref, timeout=20)
         del stuck, ref
         wait_until(lambda: not items(on_stage.wire.call("SMEMBERS", on_stage.broker.keys.actors)), what="actors to go")
+
+
+def test_actors_that_nobody_can_run_cost_little(ray: ModuleType, on_stage: Stage) -> None:
+    """While they wait nobody reads their records over and over, so others are not held up."""
+    stuck = [ray.remote(resources={"gpu": 1})(Worker).remote() for _ in range(60)]
+    wait_until(lambda: "gpu=1" in record(on_stage, stuck[-1]._actor_id).pending_reason, what="a reason")
+    (node,) = items(on_stage.wire.call("SMEMBERS", on_stage.broker.keys.nodes))
+
+    def beats() -> int:
+        return int(text(on_stage.wire.call("HGET", on_stage.broker.keys.node(text(node)), "beat")))
+
+    def reads() -> int:
+        stats = text(on_stage.wire.call("INFO", "commandstats"))
+        return int(stats.partition("cmdstat_hgetall:calls=")[2].partition(",")[0])
+
+    began, before = beats(), reads()
+    wait_until(lambda: beats() >= began + 3, what="some time to pass")
+    assert reads() - before < len(stuck)
+    for actor in stuck:
+        ray.kill(actor)
+    wait_until(lambda: not items(on_stage.wire.call("SMEMBERS", on_stage.broker.keys.actors)), what="actors to go")
 
 
 def test_workers_outlive_their_supervisor_and_are_adopted(ray: ModuleType, on_stage: Stage) -> None:

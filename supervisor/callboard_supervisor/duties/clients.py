@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from callboard_broker import ids
 from callboard_broker.errors import BrokerError
 from callboard_broker.records import ActorRecord, ClientRecord, State
 from callboard_broker.wire import mapping
@@ -50,9 +51,14 @@ class ClientWatch:
         self._bury(client, "normal")
 
     def sweep(self) -> None:
-        """Judge every client."""
+        """Judge every client, but for the workers that this node watches as its actors."""
         link = self._house.link
-        names = link.members(link.keys.clients)
+        watched = {
+            ids.worker_client_id(resident.actor, resident.token)
+            for resident in self._house.residents.by_actor.values()
+            if resident.process is not None
+        }
+        names = [name for name in link.members(link.keys.clients) if name not in watched]
         replies = link.pipeline([("HGETALL", link.keys.client(name)) for name in names])
         for name, reply in zip(names, replies, strict=True):
             stored = mapping(reply)

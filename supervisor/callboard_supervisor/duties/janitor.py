@@ -12,10 +12,10 @@ from callboard_supervisor.duties.usher import Usher
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from callboard_broker.records import ActorRecord
     from callboard_supervisor.caretaker import Caretaker
     from callboard_supervisor.duties.asked import Asked
     from callboard_supervisor.house import House
+    from callboard_supervisor.link import Sketch
 
 _log = logging.getLogger(__name__)
 
@@ -43,9 +43,9 @@ class Janitor:
         """Do what was asked for long ago, place what nobody placed, turn calls away, and forget the long dead."""
         now_ms = self._server_time_ms()
         self._do_what_is_old(now_ms)
-        records = self._house.link.actors()
-        self._place_the_forgotten(now_ms, records)
-        self._usher.sweep(records)
+        sketches = self._house.link.sketches()
+        self._place_the_forgotten(now_ms, sketches)
+        self._usher.sweep(sketches)
         self._forget_the_dead(now_ms)
 
     def _server_time_ms(self) -> int:
@@ -63,13 +63,15 @@ class Janitor:
                     _log.warning("%s of %s says nothing that can be done", text(entry), text(stream))
                     house.link.call("XDEL", stream, entry)
 
-    def _place_the_forgotten(self, now_ms: int, records: Sequence[ActorRecord]) -> None:
+    def _place_the_forgotten(self, now_ms: int, sketches: Sequence[Sketch]) -> None:
         house = self._house
         before = (now_ms / 1000) - house.config.timing.heartbeat_timeout
-        for record in records:
-            homeless = not record.node and record.state in {State.PENDING_CREATION, State.RESTARTING}
-            if homeless and record.created_at < before and record.actor_id not in self._caretaker.starting.waiting:
-                self._caretaker.starting.place(record.actor_id)
+        starting = self._caretaker.starting
+        starting.keep_waiting({sketch.actor for sketch in sketches if not sketch.node})
+        for sketch in sketches:
+            homeless = not sketch.node and sketch.state in {State.PENDING_CREATION, State.RESTARTING}
+            if homeless and sketch.created_at < before and sketch.actor not in starting.waiting:
+                starting.place(sketch.actor)
 
     def _forget_the_dead(self, now_ms: int) -> None:
         house = self._house

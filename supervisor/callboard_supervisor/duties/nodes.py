@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 from callboard_broker import host
 from callboard_broker.errors import BrokerError, BrokerRefusedError
 from callboard_broker.operations import clients
-from callboard_broker.records import NodeRecord
+from callboard_broker.records import NodeRecord, State
 from callboard_broker.wire import mapping
 from callboard_supervisor.process import Process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from callboard_broker.records import ActorRecord
     from callboard_supervisor.caretaker import Caretaker
     from callboard_supervisor.house import House
+    from callboard_supervisor.link import Sketch
     from callboard_supervisor.liveness import Observer
 
 _log = logging.getLogger(__name__)
@@ -99,8 +99,8 @@ class Nodes:
                 _log.warning("node %s is lost", node)
                 self._remove(node)
         known = {house.node, *(node.id for node in others)}
-        for actor in house.link.actors():
-            self._see_to(actor, known)
+        for sketch in house.link.sketches():
+            self._see_to(sketch, known)
         self._caretaker.starting.offer_waiting(others)
         self._caretaker.pools.offer(others)
 
@@ -114,14 +114,23 @@ class Nodes:
             return alive
         return self._observer.still_for(f"node {record.id}", record.beat) <= self._house.config.timing.heartbeat_timeout
 
-    def _see_to(self, record: ActorRecord, known: set[str]) -> None:
+    def _see_to(self, sketch: Sketch, known: set[str]) -> None:
         try:
-            if record.node == self._house.node:
-                self._caretaker.look(record.actor_id)
-            elif record.node and record.node not in known:
-                self._caretaker.adopt(record)
+            if sketch.node == self._house.node:
+                if not self._serves(sketch):
+                    self._caretaker.look(sketch.actor)
+            elif sketch.node and sketch.node not in known:
+                record = self._house.link.actor(sketch.actor)
+                if record is not None and record.node == sketch.node:
+                    self._caretaker.adopt(record)
         except BrokerError as error:
-            _log.warning("actor %s waits for the next sweep: %s", record.actor_id, error)
+            _log.warning("actor %s waits for the next sweep: %s", sketch.actor, error)
+
+    def _serves(self, sketch: Sketch) -> bool:
+        """Tell whether an actor of this node is as its record says, so that there is nothing to do about it."""
+        resident = self._house.residents.by_actor.get(sketch.actor)
+        known = resident is not None and resident.process is not None and resident.token == sketch.token
+        return known and sketch.state == State.ALIVE and not sketch.sealed
 
     def _remove(self, node: str) -> None:
         keys = self._house.keys

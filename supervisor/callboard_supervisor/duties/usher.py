@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from callboard_broker.records import ActorRecord
     from callboard_supervisor.house import House
+    from callboard_supervisor.link import Sketch
 
 _log = logging.getLogger(__name__)
 
@@ -31,14 +32,15 @@ class Usher:
         #: By actor: the incarnation that is being started, and the last entry that was looked at.
         self._seen: dict[str, tuple[str, str]] = {}
 
-    def sweep(self, records: Sequence[ActorRecord]) -> None:
+    def sweep(self, sketches: Sequence[Sketch]) -> None:
         """Look at the calls of this node's actors, and of those that no node has."""
         own = {"", self._house.node}
-        restarting = [record for record in records if record.state == State.RESTARTING and record.node in own]
-        names = {record.actor_id for record in restarting}
-        self._seen = {actor: seen for actor, seen in self._seen.items() if actor in names}
-        for record in restarting:
-            self._turn_away(record)
+        restarting = [sketch.actor for sketch in sketches if sketch.state == State.RESTARTING and sketch.node in own]
+        self._seen = {actor: seen for actor, seen in self._seen.items() if actor in restarting}
+        for actor in restarting:
+            record = self._house.link.actor(actor)
+            if record is not None and record.state == State.RESTARTING:
+                self._turn_away(record)
 
     def _turn_away(self, record: ActorRecord) -> None:
         token, last = self._seen.get(record.actor_id, ("", ""))
