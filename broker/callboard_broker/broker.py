@@ -64,6 +64,11 @@ class Broker:
             BrokerUnreachableError: Nobody answers.
             BrokerRefusedError: The server refuses us.
         """
+        try:
+            return Wire.open(self.address, name=f"{self.prefix}:{name}")
+        except BrokerUnreachableError:
+            if not patience:
+                raise
         attempts = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(BrokerUnreachableError),
             stop=tenacity.stop_after_delay(patience),

@@ -1,8 +1,8 @@
-"""One connection to Redis: the only module that sees redis-py's connection and raw replies.
+"""One connection to Redis: the only module that sees raw replies.
 
-redis-py opens the connection (URL forms, TLS, authentication, database); from then on the socket is read and written
-here with hiredis. A `redis.Redis` object costs 48 us a command and may append an entry twice, as it re-sends what
-failed; this costs 16 us, never re-sends, and lets a caller poll several connections at once.
+From the first command on the socket is read and written here with hiredis. A `redis.Redis` object costs 48 us a command
+and may append an entry twice, as it re-sends what failed; this costs 16 us, never re-sends, and lets a caller poll
+several connections at once.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 import hiredis
 from redis import exceptions as redis_errors
-from redis.connection import Connection, ConnectionPool, UnixDomainSocketConnection
 
+from callboard_broker._opening import open_socket
 from callboard_broker.errors import BrokerRefusedError, BrokerUnreachableError
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ Reply: TypeAlias = "bytes | int | list[Reply] | hiredis.ReplyError | None"
 #: Seconds without a byte after which a peer that should answer counts as lost. Blocking reads stay below it.
 SILENCE = 30.0
 _CHUNK: Final = 1 << 16
+#: How refusals begin that do not last.
+_LATER: Final = ("LOADING", "ERR max number of clients")
 _pack_command: Callable[[Command], bytes] = hiredis.pack_command  # type: ignore[assignment] # takes any tuple of arguments
 
 
@@ -63,34 +65,37 @@ class Wire:
             BrokerRefusedError: Somebody answers, but refuses us (password, database, TLS).
             ValueError: The address is not a Redis URL.
         """
+        shown = without_password(address)
         try:
-            pool = ConnectionPool.from_url(
-                address,
-                protocol=2,
-                client_name=name or None,
-                # Looking up redis-py's version to tell the server takes 20 ms, most of a worker's start.
-                driver_info=None,
-                socket_connect_timeout=timeout,
-                socket_timeout=timeout,
-            )
+            connected, greeting = open_socket(address, name, timeout)
         except ValueError as error:
             raise ValueError(
-                f"{without_password(address)!r} is not a Redis address: {error}. "
+                f"{shown!r} is not a Redis address: {error}. "
                 "Use redis://HOST:PORT/DB, rediss://HOST:PORT/DB or unix:///PATH."
             ) from None
-        connection = pool.make_connection()
-        assert isinstance(connection, Connection | UnixDomainSocketConnection)
-        try:
-            connection.connect_check_health(check_health=False, retry_socket_connect=False)
         except (redis_errors.AuthenticationError, redis_errors.ResponseError) as error:
-            raise BrokerRefusedError(f"{without_password(address)} refused the connection: {error}") from None
+            raise BrokerRefusedError(f"{shown} refused the connection: {error}") from None
         except (redis_errors.RedisError, OSError) as error:
-            raise BrokerUnreachableError(f"no Redis answers at {without_password(address)}: {error}") from None
-        connected = connection._sock  # noqa: SLF001 - handed over: redis-py offers no public way
-        assert isinstance(connected, socket.socket)
-        connection._sock = None  # noqa: SLF001 - or its destructor would close the socket
-        _bound_silence(connected)
-        return cls(connected)
+            raise BrokerUnreachableError(f"no Redis answers at {shown}: {error}") from None
+        wire = cls(connected)
+        try:
+            wire._greet(greeting, shown)
+            _bound_silence(connected)
+        except BaseException:
+            wire.close()
+            raise
+        return wire
+
+    def _greet(self, greeting: Sequence[Command], shown: str) -> None:
+        try:
+            replies = self.pipeline(greeting)
+        except BrokerUnreachableError as error:
+            raise BrokerUnreachableError(f"no Redis answers at {shown}: {error}") from None
+        refusal = next((str(reply) for reply in replies if isinstance(reply, ReplyError)), "")
+        if refusal.startswith(_LATER):
+            raise BrokerUnreachableError(f"no Redis answers at {shown} yet: {refusal}")
+        if refusal:
+            raise BrokerRefusedError(f"{shown} refused the connection: {refusal}")
 
     def fileno(self) -> int:
         """Return the descriptor, for polling."""

@@ -1,0 +1,58 @@
+"""Opening connections: what an address asks for is done, and what refuses us is told apart from what is not there."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from callboard_broker.embedded import EmbeddedServer
+from callboard_broker.errors import BrokerRefusedError, BrokerUnreachableError
+from callboard_broker.wire import Wire, text
+
+
+@pytest.fixture
+def path() -> Iterator[str]:
+    """Run a server with a password and a user, and give the path of its socket."""
+    server = EmbeddedServer.start()
+    try:
+        wire = Wire.open(server.address)
+        wire.call("ACL", "SETUSER", "anna", "on", ">hers", "+@all", "~*")
+        wire.call("ACL", "SETUSER", "berta", "on", ">hers", "+ping")
+        wire.call("CONFIG", "SET", "requirepass", "ours")
+        wire.close()
+        yield server.address.removeprefix("unix://")
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("options", ["", "&health_check_interval=0"], ids=["plain", "with an option of redis-py"])
+@pytest.mark.parametrize(("credentials", "user"), [(":ours@", "default"), ("anna:hers@", "anna")])
+def test_password_user_database_and_name_are_used(path: str, credentials: str, user: str, options: str) -> None:
+    """Whoever opens the socket, the server knows the same of it."""
+    wire = Wire.open(f"unix://{credentials}{path}?db=3{options}", name="cb:me")
+    about = dict(re.findall(r"(\S+)=(\S*)", text(wire.call("CLIENT", "INFO"))))
+    wire.close()
+    assert (about["user"], about["db"], about["name"]) == (user, "3", "cb:me")
+
+
+@pytest.mark.parametrize(
+    ("credentials", "database", "told"),
+    [("", 1, "NOAUTH"), (":wrong@", 0, "WRONGPASS"), (":ours@", 9999, "out of range"), ("berta:hers@", 0, "NOPERM")],
+)
+def test_what_the_server_refuses_is_named_without_the_password(
+    path: str, credentials: str, database: int, told: str
+) -> None:
+    """It is an error of its own: trying again would not help."""
+    with pytest.raises(BrokerRefusedError, match=told) as caught:
+        Wire.open(f"unix://{credentials}{path}?db={database}", name="cb:me")
+    assert path in str(caught.value)
+    assert "wrong@" not in str(caught.value)
+
+
+def test_a_server_that_is_full_counts_as_not_there_yet(path: str) -> None:
+    """There may be room soon, so it is tried again by whoever has patience."""
+    first = Wire.open(f"unix://:ours@{path}")
+    first.call("CONFIG", "SET", "maxclients", 1)
+    with pytest.raises(BrokerUnreachableError, match="no Redis answers"):
+        Wire.open(f"unix://:ours@{path}", name="cb:me")
+    first.close()
