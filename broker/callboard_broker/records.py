@@ -213,3 +213,8 @@ class NodeRecord(_Stored):
         """Return the resources that are not taken."""
         found: dict[str, float] = json.loads(self.free)
         return found
+
+
+# Now, so that processes forked from this one need not: it would be a tenth of what a worker does until it is its actor.
+for _cls in (ActorRecord, ClientRecord, TaskRecord, NodeRecord):
+    _kinds(_cls)

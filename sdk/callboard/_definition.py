@@ -10,7 +10,7 @@ import hashlib
 import inspect
 import json
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from callboard import _serde
@@ -20,6 +20,8 @@ from callboard_broker.operations import clients
 from callboard_broker.wire import checked, mapping
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from callboard._client import Client
     from callboard._serde import Parcel
     from callboard_broker.broker import Broker
@@ -35,6 +37,7 @@ _KINDS: Final = (
     inspect.Parameter.KEYWORD_ONLY,
     inspect.Parameter.VAR_KEYWORD,
 )
+_POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 #: What every object has; not `hasattr(object, ...)`, which also finds what every class has, such as ``__call__``.
 _OF_OBJECTS: Final = frozenset(dir(object))
 
@@ -52,12 +55,12 @@ class MethodInfo:
 
     Attributes:
         name: Its name.
-        signature: Its parameters without ``self``; None when they cannot be told.
+        parameters: Name, kind and whether there is a default, of all but ``self``; None when they cannot be told.
         options: What ``@method`` set, as far as the caller needs it.
     """
 
     name: str
-    signature: inspect.Signature | None
+    parameters: Sequence[Sequence[Any]] | None
     options: dict[str, Any] = field(default_factory=dict)
     #: Numbers of positional arguments that surely fit, so that the usual call needs no binding; (1, 0) for none.
     fits: tuple[int, int] = (1, 0)
@@ -69,8 +72,8 @@ class MethodInfo:
             TypeError: They do not fit; the text is that of the call itself.
         """
         surely = not kwargs and self.fits[0] <= len(args) <= self.fits[1]
-        if not surely and self.signature is not None:
-            self.signature.bind(*args, **kwargs)
+        if not surely and self.parameters is not None:
+            _signature(tuple(map(tuple, self.parameters))).bind(*args, **kwargs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,30 +163,35 @@ def read_table(name: str, sha: str, table: dict[str, Any]) -> ClassInfo:
     """Make a `ClassInfo` from what `describe` made."""
     methods = {method: _method(method, about) for method, about in table["methods"].items()}
     own = {
-        TERMINATE: MethodInfo(TERMINATE, inspect.Signature(), {}, (0, 0)),
-        READY: MethodInfo(READY, inspect.Signature(), {}, (0, 0)),
+        TERMINATE: MethodInfo(TERMINATE, (), {}, (0, 0)),
+        READY: MethodInfo(READY, (), {}, (0, 0)),
         CALL: MethodInfo(CALL, None, {}, (1, 1 << 30)),
     }
     return ClassInfo(name, sha, {**own, **methods}, bool(table["asynchronous"]))
 
 
 def _method(name: str, about: dict[str, Any]) -> MethodInfo:
-    if about["parameters"] is None:
+    parameters = about["parameters"]
+    if parameters is None:
         return MethodInfo(name, None, about["options"], (0, 1 << 30))
-    parameters = [
-        inspect.Parameter(
-            parameter,
-            _KINDS[kind],
-            default=None if has_default else inspect.Parameter.empty,
-        )
-        for parameter, kind, has_default in about["parameters"]
-    ]
-    positional = [item for item in parameters if item.kind in {item.POSITIONAL_ONLY, item.POSITIONAL_OR_KEYWORD}]
-    needed = sum(item.default is item.empty for item in positional)
-    most = 1 << 30 if any(item.kind is item.VAR_POSITIONAL for item in parameters) else len(positional)
-    if any(item.kind is item.KEYWORD_ONLY and item.default is item.empty for item in parameters):
+    kinds = [(_KINDS[kind], has_default) for _, kind, has_default in parameters]
+    positional = [has_default for kind, has_default in kinds if kind in _POSITIONAL]
+    needed = positional.count(False)
+    most = 1 << 30 if any(kind is inspect.Parameter.VAR_POSITIONAL for kind, _ in kinds) else len(positional)
+    if (inspect.Parameter.KEYWORD_ONLY, False) in kinds:
         needed, most = 1, 0
-    return MethodInfo(name, inspect.Signature(parameters), about["options"], (needed, most))
+    return MethodInfo(name, parameters, about["options"], (needed, most))
+
+
+# Made when a call first needs it: a worker, which reads the table of its own class, never does.
+@lru_cache(1024)
+def _signature(parameters: tuple[tuple[str, int, bool], ...]) -> inspect.Signature:
+    return inspect.Signature(
+        [
+            inspect.Parameter(name, _KINDS[kind], default=None if has_default else inspect.Parameter.empty)
+            for name, kind, has_default in parameters
+        ]
+    )
 
 
 def pack_class(cls: type) -> Parcel:

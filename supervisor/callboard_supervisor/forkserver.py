@@ -242,6 +242,8 @@ def _settle() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    # For the workers, as it takes each of them half a millisecond.
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     _forget_exit_handlers()
     # Frozen objects are not looked at by the collector: their pages stay shared with the workers (8 MB for each).
     gc.collect()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import logging
 import os
 import sys
 import threading
@@ -22,7 +21,6 @@ scripts.load_all()
 
 def main(config: dict[str, Any]) -> None:
     """Be the incarnation, or the worker for tasks, that a configuration describes, until its end. Does not return."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
         life = TaskLife(TaskSettings.parse(config)) if "queue" in config else Life(Settings.parse(config))
         code = life.live()
