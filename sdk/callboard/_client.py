@@ -12,6 +12,7 @@ from callboard._deadlocks import Deadlocks
 from callboard._holding import Holdings
 from callboard._housekeeper import Housekeeper
 from callboard._inbox import Inbox
+from callboard._lookups import Lookups
 from callboard._objects import OBJECT, Objects
 from callboard._outbound import PATIENCE, Outbound
 from callboard._reader import BackgroundReader
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from callboard_broker.broker import Broker
     from callboard_broker.envelope import Outcome
     from callboard_broker.records import ClientRecord
-    from callboard_broker.wire import Argument, Wire
+    from callboard_broker.wire import Argument, Command, Wire
 
 
 class Client:
@@ -69,6 +70,7 @@ class Client:
         self.outbound = Outbound(lambda: self._connect("out"))
         self.housekeeper = Housekeeper(self._beat, beat_interval)
         self.holdings = Holdings(self)
+        self.lookups = Lookups(self.housekeeper)
         self.outcome_signer = broker.signer("outcome", self.id)
         self.inbox = Inbox(
             self.keys.inbox(self.id),
@@ -101,13 +103,17 @@ class Client:
             BrokerRefusedError: The server answered with an error.
             BrokerUnreachableError: Nobody answers for `PATIENCE` seconds.
         """
+        return self.ask_all(command)[0]
+
+    def ask_all(self, *commands: Command) -> list[Reply]:
+        """Send questions in one packet and return the answers. Raises as `ask` does."""
         with self.outbound.lock:
             if self.asker.broken:
                 if self.outbound.closed:
                     raise BrokerUnreachableError("this client has been shut down")
                 self.asker.close()
                 self.asker = self._connect("ask")
-            return self.asker.call(*command)
+            return [checked(reply) for reply in self.asker.pipeline(commands)]
 
     def tell(self, actor: str, op: str, call: bytes, number: int) -> None:
         """Tell an actor's worker something about a call of this client, soon."""

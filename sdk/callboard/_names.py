@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from callboard._handle import ActorHandle
 from callboard._terms import terms_of
 from callboard.exceptions import ActorAlreadyExistsError
 from callboard_broker.operations import actors
 from callboard_broker.records import ActorRecord, State
-from callboard_broker.wire import mapping, maybe_text, text
+from callboard_broker.wire import items, maybe_text, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,18 +17,35 @@ if TYPE_CHECKING:
     from callboard._client import Client
     from callboard._definition import ClassInfo
     from callboard._options import ActorOptions
+    from callboard_broker.wire import Command, Reply
+
+#: What a handle needs of a record, and what tells whether there will be one.
+_READ: Final = (
+    "state",
+    "voided",
+    "definition",
+    "max_task_retries",
+    "max_concurrency",
+    "max_pending_calls",
+    "concurrency_groups",
+)
 
 
 def find(client: Client, namespace: str, name: str) -> ActorHandle | None:
     """Return a handle to the actor that bears a name, or None when nobody does who will live on."""
-    actor = maybe_text(client.ask("GET", client.keys.name(namespace, name)))
+    key = client.keys.name(namespace, name)
+    expected = client.lookups.last(key) or "-"
+    bearer, stored = client.ask_all(("GET", key), _question(client, expected))
+    actor = maybe_text(bearer)
     if actor is None:
         return None
-    record = _read(client, actor)
+    record = _answer(stored) if actor == expected else _read(client, actor)
     if record is None or _stale(record):
         return None
     info = client.class_info(record.definition)
-    return ActorHandle(client.holdings.hold(actor), info, terms_of(record, info))
+    hold = client.holdings.hold(actor)
+    client.lookups.keep(key, hold)
+    return ActorHandle(hold, info, terms_of(record, info))
 
 
 def claim(
@@ -95,7 +112,15 @@ def taken(namespace: str, name: str) -> ActorAlreadyExistsError:
 
 
 def _read(client: Client, actor: str) -> ActorRecord | None:
-    stored = mapping(client.ask("HGETALL", client.keys.actor(actor)))
+    return _answer(client.ask(*_question(client, actor)))
+
+
+def _question(client: Client, actor: str) -> Command:
+    return ("HMGET", client.keys.actor(actor), *_READ)
+
+
+def _answer(reply: Reply) -> ActorRecord | None:
+    stored = {name: value for name, value in zip(_READ, items(reply), strict=True) if isinstance(value, bytes)}
     return ActorRecord.decode(stored) if stored else None
 
 

@@ -2,6 +2,7 @@
 
 import gc
 import pickle
+import re
 from types import ModuleType
 from typing import Any
 
@@ -13,6 +14,8 @@ from tests.support.looking import wait_for_death, wait_for_end
 from tests.support.mortals import Mortal, Notes
 from tests.support.stage import Stage
 from tests.support.waiting import wait_until
+
+from callboard_broker.wire import text
 
 OUT_OF_SCOPE = "all references to the actor were removed"
 
@@ -145,6 +148,24 @@ def test_h6_a_handle_from_get_actor_counts(ray: ModuleType, on_stage: Stage, not
     del found
     wait_for_end(notes.pid)
     assert notes.lines()[-3:] == ["after", *ENDED]
+
+
+def test_h6_handles_that_are_looked_up_over_and_over_are_held_as_one(
+    ray: ModuleType, on_stage: Stage, notes: Notes
+) -> None:
+    """Lookup, call and drop: most of them neither hold nor release."""
+
+    def scripts() -> int:
+        told = text(on_stage.wire.call("INFO", "commandstats"))
+        return int(re.findall(r"cmdstat_eval:calls=(\d+)", told)[0])
+
+    ray.remote(Mortal).options(name="looked up", lifetime="detached").remote(str(notes.path))
+    assert ray.get(ray.get_actor("looked up").note.remote("first"), timeout=BOUND) == "first"
+    before = scripts()
+    for number in range(200):
+        assert ray.get(ray.get_actor("looked up").note.remote(str(number)), timeout=BOUND) == str(number)
+    assert scripts() - before < 200
+    ray.kill(ray.get_actor("looked up"))
 
 
 def test_h7_bytes_do_not_keep_an_actor_and_give_a_counted_handle_while_it_lives(

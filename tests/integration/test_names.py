@@ -205,6 +205,16 @@ def test_n3_the_name_is_free_after_the_last_handle(ray: ModuleType, notes: Notes
     assert not taken(ray, notes)
 
 
+def test_n3_a_name_is_looked_up_anew_each_time(ray: ModuleType, notes: Notes) -> None:
+    """However often and quickly: whoever has it now is found, and nobody once that one has been killed."""
+    for _ in range(20):
+        actor = named(ray, notes)
+        assert ray.get_actor("it") == ray.get_actor("it") == actor
+        ray.kill(ray.get_actor("it"))
+        with pytest.raises(ValueError, match="it"):
+            ray.get_actor("it")
+
+
 @pytest.mark.parametrize("step", ["create", "claim_name", "place"])
 @pytest.mark.parametrize("lifetime", ["detached", "non_detached"])
 def test_n3_the_name_is_free_after_its_creator_died_half_way(
