@@ -34,16 +34,14 @@ class Lookups:
         known = name in self._found
         self._found[name] = hold, time.monotonic()
         if not known:
-            self._housekeeper.note(partial(self._drop_later, name))
-
-    def _drop_later(self, name: bytes) -> None:
-        self._housekeeper.later(_KEPT, partial(self._drop, name))
+            self._housekeeper.note(partial(self._drop, name))
 
     def _drop(self, name: bytes) -> None:
         found = self._found.get(name)
         if found is None:
             return
-        if time.monotonic() - found[1] < _KEPT:
-            self._drop_later(name)
+        remaining = found[1] + _KEPT - time.monotonic()
+        if remaining > 0:
+            self._housekeeper.later(remaining, partial(self._drop, name))
         else:
             self._found.pop(name, None)
