@@ -43,9 +43,7 @@ class Script:
         Raises:
             TypeError: The number of keys or arguments is not the one that the script declares.
         """
-        self._check(keys, self.keys, "keys")
-        self._check(arguments, self.arguments, "arguments")
-        return ("EVAL", self.text, len(keys), *keys, *arguments)
+        return ("EVAL", self.text, *self._inputs(keys, arguments))
 
     def eval_loaded(self, keys: Sequence[bytes], arguments: Sequence[Argument]) -> Command:
         """Make a command for a server that knows the script: it must have been loaded on this connection.
@@ -53,13 +51,16 @@ class Script:
         Raises:
             TypeError: The number of keys or arguments is not the one that the script declares.
         """
-        self._check(keys, self.keys, "keys")
-        self._check(arguments, self.arguments, "arguments")
-        return ("EVALSHA", self.sha, len(keys), *keys, *arguments)
+        return ("EVALSHA", self.sha, *self._inputs(keys, arguments))
 
     def load(self) -> Command:
         """Make the command that loads the script into the server's cache."""
         return ("SCRIPT", "LOAD", self.text)
+
+    def _inputs(self, keys: Sequence[bytes], arguments: Sequence[Argument]) -> Command:
+        self._check(keys, self.keys, "keys")
+        self._check(arguments, self.arguments, "arguments")
+        return (len(keys), *keys, *arguments)
 
     def _check(self, given: Sequence[object], names: tuple[str, ...], what: str) -> None:
         fixed = [name for name in names if not name.endswith("...")]

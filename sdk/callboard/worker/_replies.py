@@ -275,9 +275,9 @@ class Replies:
         self._introduce()
 
     def _introduce(self) -> None:
-        self._page.connected(integer(self._wire.call("CLIENT", "ID")))
-        for name in ("commit", "settle"):
-            self._wire.call(*script(name).load())
+        commands = [("CLIENT", "ID"), script("commit").load(), script("settle").load()]
+        connection, *_ = [checked(reply) for reply in self._wire.pipeline(commands)]
+        self._page.connected(integer(connection))
 
 
 def _commits(collected: list[_Collected]) -> list[bytes]:
