@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import TYPE_CHECKING, Self, get_type_hints
+from typing import TYPE_CHECKING, Final, Self, get_type_hints
 
 from callboard_broker.deaths import DeathCause
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 
 class State(StrEnum):
@@ -31,13 +31,12 @@ class _Stored:
     @classmethod
     def decode(cls, stored: Mapping[str, bytes]) -> Self:
         """Read a hash; fields that it lacks have their defaults, fields that we do not know are passed over."""
-        kinds = _kinds(cls)
-        values: dict[str, object] = {}
-        for name, kind in kinds.items():
-            if name in stored:
-                text = stored[name].decode(errors="replace")
-                values[name] = bool(int(text)) if kind is bool else kind(text)
-        return cls(**values)
+        return cls(**{name: _READERS[kind](stored[name]) for name, kind in _kinds(cls).items() if name in stored})
+
+    @classmethod
+    def names(cls) -> Iterable[str]:
+        """Return the names of the fields."""
+        return _kinds(cls)
 
     def encode(self) -> list[str | int | float]:
         """Return fields and values for HSET."""
@@ -48,6 +47,13 @@ class _Stored:
         return flat
 
 
+_READERS: Final[dict[type, Callable[[bytes], object]]] = {
+    str: lambda text: text.decode(errors="replace"),
+    int: int,
+    float: float,
+    bool: lambda text: bool(int(text)),
+    State: lambda text: State(text.decode(errors="replace")),
+}
 _KINDS: dict[type, dict[str, type]] = {}
 
 
@@ -59,11 +65,30 @@ def _kinds(cls: type[_Stored]) -> dict[str, type]:
 
 
 @dataclass(frozen=True, slots=True)
-class ActorRecord(_Stored):
-    """What is known of an actor.
+class ActorOutline(_Stored):
+    """What a list shows of an actor; a record begins with it, so that the server finds it without going far.
 
     Attributes:
         actor_id: 32 hexadecimal characters.
+        created_at: Seconds of the server's clock.
+    """
+
+    actor_id: str = ""
+    class_name: str = ""
+    state: State = State.PENDING_CREATION
+    name: str = ""
+    namespace: str = ""
+    job_id: str = ""
+    node: str = ""
+    pid: int = 0
+    created_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ActorRecord(ActorOutline):
+    """What is known of an actor.
+
+    Attributes:
         owner: Client that created it; it dies with that client unless it is detached.
         host: Identity of the host of its process; pid and start time mean something only there.
         incarnation: Number of the process that is or was the actor, from 1; 0 before the first.
@@ -78,21 +103,12 @@ class ActorRecord(_Stored):
         hostname: Name of that host.
         output: Path there, but for the ``.out`` or ``.err`` at the end, of the files that its processes write to.
         last_id: Last entry id when the current incarnation began; what came later was submitted while it was starting.
-        created_at: Seconds of the server's clock.
     """
 
-    actor_id: str = ""
-    class_name: str = ""
-    state: State = State.PENDING_CREATION
-    name: str = ""
-    namespace: str = ""
     owner: str = ""
-    job_id: str = ""
-    node: str = ""
     host: str = ""
     hostname: str = ""
     output: str = ""
-    pid: int = 0
     start_time: int = 0
     incarnation: int = 0
     token: str = ""
@@ -119,7 +135,6 @@ class ActorRecord(_Stored):
     death_cause: str = ""
     pending_reason: str = ""
     repr_name: str = ""
-    created_at: int = 0
     ended_at: int = 0
     rejected: int = 0
 

@@ -297,6 +297,11 @@ def mapping(reply: Reply) -> dict[str, bytes]:
     return fields(items(reply))
 
 
+def selection(names: Iterable[str], reply: Reply) -> dict[str, bytes]:
+    """Return what HMGET found of the fields that it was asked for."""
+    return {name: value for name, value in zip(names, items(reply), strict=True) if isinstance(value, bytes)}
+
+
 def fields(flat: Iterable[Reply]) -> dict[str, bytes]:
     """Pair up fields and values; a field name that is not UTF-8 is kept with its bytes escaped."""
     pairs = iter(flat)

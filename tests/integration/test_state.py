@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import os
+import re
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from callboard_broker import deaths
 from callboard_broker.host import host_id
 from callboard_broker.page import StatusPage, page_path
 from callboard_broker.records import State
+from callboard_broker.wire import text
 
 
 @pytest.fixture
@@ -219,8 +221,26 @@ def test_l1_actors_are_summarized_by_class(board: Board) -> None:
     }
 
 
+def test_l1_only_what_is_shown_is_read(board: Board) -> None:
+    """Without details, and without filters by them, no record is read as a whole."""
+
+    def whole() -> int:
+        found = re.search(r"cmdstat_hgetall:calls=(\d+)", text(board.ask("INFO", "commandstats")))
+        return int(found[1]) if found else 0
+
+    waiting = board.actor(pending_reason="no node has a gpu")
+    dead = board.dead()
+    before = whole()
+    assert [actor.actor_id for actor in state.list_actors()] == [waiting.actor_id, dead.actor_id]
+    assert state.summarize_actors()["cluster"]["total_actors"] == 2
+    assert whole() == before
+    (found,) = state.list_actors(filters=[("pending_reason", "=", "no node has a gpu")])
+    assert (found.actor_id, found.pending_reason) == (waiting.actor_id, None)
+    assert whole() == before + 2
+
+
 def test_l1_a_record_that_cannot_be_read(board: Board) -> None:
-    """It is an error that names the key, or is left out when that is wanted."""
+    """It is an error that names the key, or is left out when that is wanted; what is not looked at does no harm."""
     good, bad, worse = board.alive(), board.alive(), board.alive()
     board.ask("HSET", board.keys.actor(bad.actor_id), "pid", "none")
     with pytest.raises(RaySystemError, match=f"{bad.actor_id} cannot be read: .*raise_on_missing_output=False"):
@@ -228,7 +248,11 @@ def test_l1_a_record_that_cannot_be_read(board: Board) -> None:
     board.ask("HSET", board.keys.actor(worse.actor_id), "death_cause", "[]")
     (found,) = state.list_actors(raise_on_missing_output=False, detail=True)
     assert found.actor_id == good.actor_id
-    assert state.summarize_actors(raise_on_missing_output=False)["cluster"]["total_actors"] == 1
+    brief = state.list_actors(raise_on_missing_output=False)
+    assert {actor.actor_id for actor in brief} == {good.actor_id, worse.actor_id}
+    assert state.summarize_actors(raise_on_missing_output=False)["cluster"]["total_actors"] == 2
+    with pytest.raises(RaySystemError, match=f"{bad.actor_id} cannot be read"):
+        state.summarize_actors()
 
 
 def test_l1_a_server_that_does_not_answer_in_time(board: Board) -> None:

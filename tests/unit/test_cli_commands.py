@@ -196,6 +196,12 @@ def test_tables_are_one_line_a_row_and_harmless(capsys: pytest.CaptureFixture[st
     assert lines[2].split() == [r"\x1b[31m\nred", "[bold]b[/bold]"]
 
 
+def test_columns_are_as_wide_as_what_is_in_them(capsys: pytest.CaptureFixture[str]) -> None:
+    """Signs that take two columns count as two, and nothing is padded at the end of a line."""
+    print_table(["name", "state", "why"], [("a", "ALIVE", ""), ("漢字", "DEAD", "x"), ("", None, "y")])
+    assert capsys.readouterr().out == "NAME  STATE  WHY\na     ALIVE\n漢字  DEAD   x\n             y\n"
+
+
 def test_l1_yaml_is_as_rays_and_readable(capsys: pytest.CaptureFixture[str]) -> None:
     """Four spaces, three dashes, order as given; tracebacks as the lines that they are."""
     print_data([{"b": 1, "a": {"traceback": "Traceback:\n  line 1\nValueError: x"}}], "yaml")

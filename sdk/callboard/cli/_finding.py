@@ -15,7 +15,7 @@ from callboard_broker.errors import RayError
 from callboard_broker.records import ActorRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from callboard.cli._options import Command
     from callboard.util._reading import Reader
@@ -63,12 +63,13 @@ def find(reader: Reader, name_or_id: str, namespace: str | None, *, dead: bool =
     actor = next(iter(chosen.values()), name_or_id)
     found = reader.records(ActorRecord, reader.keys.actor, [actor]) if chosen or namespace is None else []
     if not found and dead:
-        found = [
-            record
-            for batch in reader.actors()
-            for record in batch
-            if record.name == name_or_id and namespace in {None, record.namespace}
+        bore = [
+            outline.actor_id
+            for batch in reader.outlines()
+            for outline in batch
+            if outline.name == name_or_id and namespace in {None, outline.namespace}
         ]
+        found = reader.records(ActorRecord, reader.keys.actor, bore[:1])
     if not found:
         where = f" in namespace {namespace!r}" if namespace is not None else ""
         raise NotFound(
@@ -99,12 +100,3 @@ def _complete(*, ids: bool) -> Callable[[click.Context, click.Parameter, str], l
         return [item for item in offered if item.value.startswith(begun)]
 
     return complete
-
-
-def _offers(address: str | None, *, ids: bool) -> Iterator[CompletionItem]:
-    with reading(address, _PATIENCE) as reader:
-        for (_, name), actor in sorted(bearers(reader).items()):
-            yield CompletionItem(name, help=actor)
-        if ids:
-            living, dead = reader.actor_ids()
-            yield from map(CompletionItem, sorted(living) + dead)

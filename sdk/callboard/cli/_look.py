@@ -63,12 +63,12 @@ def list_(
     click.echo(f"======== List: {datetime.now().astimezone():%Y-%m-%d %H:%M:%S} ========")
     click.echo(f"Stats:\n------------------------------\nTotal: {len(rows)}{more}\n")
     click.echo("Table:\n------------------------------")
-    print_table(columns, [row.values() for row in rows])  # type: ignore[misc] # values keep the columns' order
+    print_table(columns, [row.values() for row in rows])
 
 
 def _find(
     what: str, address: str | None, filters: Sequence[Filter], limit: int, timeout: float, *, detail: bool
-) -> tuple[Sequence[StateSchema], list[str]]:
+) -> tuple[Sequence[StateSchema], Sequence[str]]:
     match what:
         case "actors":
             columns = state.ActorState.columns(detail=detail)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from callboard.util._reading import Reader
-    from callboard_broker.records import ActorRecord, NodeRecord
+    from callboard_broker.records import ActorOutline, ActorRecord, NodeRecord
     from callboard_broker.wire import Command
 
 
@@ -33,7 +33,20 @@ class Describer:
         self._nodes: dict[str, NodeRecord] | None = None
         self._hosts: dict[str, str] = {}
 
-    def briefly(self, record: ActorRecord) -> ActorState:
+    def briefly(self, outline: ActorOutline) -> ActorState:
+        """Return what is shown without details."""
+        return ActorState(
+            actor_id=outline.actor_id,
+            class_name=outline.class_name,
+            state=outline.state.value,
+            job_id=outline.job_id,
+            name=outline.name,
+            node_id=outline.node or None,
+            pid=outline.pid,
+            ray_namespace=outline.namespace,
+        )
+
+    def alone(self, record: ActorRecord) -> ActorState:
         """Return what the record says by itself; only the details that cost a look elsewhere are missing."""
         return ActorState(
             actor_id=record.actor_id,
@@ -55,7 +68,7 @@ class Describer:
 
     def fully(self, records: Sequence[ActorRecord]) -> list[ActorState]:
         """Return all that is known of actors, with one packet for all of them."""
-        states = [self.briefly(record) for record in records]
+        states = [self.alone(record) for record in records]
         lengths = self._mailbox_lengths(records)
         self._learn_owners(records)
         for record, state, length in zip(records, states, lengths, strict=True):

@@ -13,8 +13,8 @@ from callboard._running import find_address
 from callboard.exceptions import RaySystemError
 from callboard_broker.errors import BrokerUnreachableError
 from callboard_broker.keys import Keyspace
-from callboard_broker.records import ActorRecord, ClientRecord, NodeRecord, State
-from callboard_broker.wire import Wire, checked, items, mapping, text, without_password
+from callboard_broker.records import ActorOutline, ActorRecord, ClientRecord, NodeRecord, State
+from callboard_broker.wire import Wire, checked, items, mapping, selection, text, without_password
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 #: Records per pipeline: enough to hide the round trips, few enough that the server's replies stay small.
 BATCH: Final = 500
 
-Record = TypeVar("Record", ActorRecord, ClientRecord, NodeRecord)
+Record = TypeVar("Record", ActorOutline, ActorRecord, ClientRecord, NodeRecord)
 
 
 class Reader:
@@ -66,20 +66,28 @@ class Reader:
         replies = [self.wire.receive() for _ in commands]
         return [checked(reply) for reply in replies]
 
-    def actors(self) -> Iterator[list[ActorRecord]]:
-        """Yield the records of all actors in batches: those that are not DEAD, then those that are, newest first.
+    def outlines(self) -> Iterator[list[ActorOutline]]:
+        """Yield the outlines of all actors in batches: those that are not DEAD, then those that are, newest first.
 
         One that dies meanwhile occurs once, as either. One that begins meanwhile may be missing.
         """
         living, dead = self.actor_ids()
-        read = [record for part in _parts(living) for record in self.records(ActorRecord, self.keys.actor, part)]
-        read.sort(key=lambda record: record.created_at, reverse=True)
-        yield from _parts([record for record in read if record.state is not State.DEAD])
-        died = {record.actor_id: record for record in read if record.state is State.DEAD}
+        read = [outline for part in _parts(living) for outline in self.records(ActorOutline, self.keys.actor, part)]
+        read.sort(key=lambda outline: outline.created_at, reverse=True)
+        yield from _parts([outline for outline in read if outline.state is not State.DEAD])
+        died = {outline.actor_id: outline for outline in read if outline.state is State.DEAD}
         if died:
             yield list(died.values())
         for part in _parts([actor for actor in dead if actor not in died]):
-            yield self.records(ActorRecord, self.keys.actor, part)
+            yield self.records(ActorOutline, self.keys.actor, part)
+
+    def actors(self) -> Iterator[list[ActorRecord]]:
+        """Yield the records of all actors, in batches and in the order of `outlines`.
+
+        One that dies after its outline was read is where that was.
+        """
+        for batch in self.outlines():
+            yield self.records(ActorRecord, self.keys.actor, [outline.actor_id for outline in batch])
 
     def actor_ids(self) -> tuple[list[str], list[str]]:
         """Return the actors that are not DEAD, and those that are, the last to die first."""
@@ -99,14 +107,17 @@ class Reader:
         return [record for part in parts for record in self.records(NodeRecord, self.keys.node, part)]
 
     def records(self, kind: type[Record], key: Callable[[str], bytes], ids: Sequence[str]) -> list[Record]:
-        """Return the records of a kind that still exist.
+        """Return the records of a kind that still exist; of an actor's record its outline, when that is the kind.
 
         Raises:
             RaySystemError: A record is not what callboard writes.
         """
         found: list[Record] = []
-        for identity, reply in zip(ids, self.ask(*[("HGETALL", key(identity)) for identity in ids]), strict=True):
-            stored = mapping(reply)
+        commands: list[Command] = [("HGETALL", key(identity)) for identity in ids]
+        if kind is ActorOutline:
+            commands = [("HMGET", key(identity), *ActorOutline.names()) for identity in ids]
+        for identity, reply in zip(ids, self.ask(*commands), strict=True):
+            stored = selection(ActorOutline.names(), reply) if kind is ActorOutline else mapping(reply)
             if not stored:
                 continue
             try:

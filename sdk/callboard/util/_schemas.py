@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import MISSING, asdict, dataclass, fields
+from functools import cache
 from typing import Any
 
 
@@ -28,13 +29,14 @@ class StateSchema:
         return asdict(self)  # type: ignore[call-overload,no-any-return] # all are dataclasses
 
     @classmethod
-    def columns(cls, *, detail: bool = True) -> list[str]:
+    @cache
+    def columns(cls, *, detail: bool = True) -> tuple[str, ...]:
         """Return the names of the fields, with or without the details."""
-        return [field.name for field in fields(cls) if detail or field.default is MISSING]  # type: ignore[arg-type] # the same
+        return tuple(field.name for field in fields(cls) if detail or field.default is MISSING)  # type: ignore[arg-type] # the same
 
     def without_details(self) -> None:
         """Set the details to None."""
-        for column in set(self.columns()) - set(self.columns(detail=False)):
+        for column in self.columns()[len(self.columns(detail=False)) :]:
             setattr(self, column, None)
 
 

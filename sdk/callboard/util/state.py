@@ -73,7 +73,8 @@ def list_actors(
         limit: List so many at most, 10,000 being the most.
         timeout: Seconds.
         detail: Fill in the fields after ``ray_namespace``, which are None otherwise.
-        raise_on_missing_output: Raise when the time is over or a record cannot be read; otherwise return the rest.
+        raise_on_missing_output: Raise when the time is over or what is shown of a record cannot be read; otherwise
+            return the rest.
 
     Raises:
         ValueError: A filter, the limit or the address is not valid.
@@ -83,11 +84,16 @@ def list_actors(
     chosen = Filters(ActorState, filters)
     _check_limit(limit)
     costly = detail or bool(chosen.columns & _COSTLY)
+    brief = not detail and chosen.columns <= {*ActorState.columns(detail=False)}
 
     def described(reader: Reader) -> Iterator[ActorState]:
         describer = Describer(reader)
+        if brief:
+            for outlines in reader.outlines():
+                yield from map(describer.briefly, outlines)
+            return
         for batch in reader.actors():
-            yield from describer.fully(batch) if costly else map(describer.briefly, batch)
+            yield from describer.fully(batch) if costly else map(describer.alone, batch)
 
     found: list[ActorState] = []
     with reading(address, timeout, strict=raise_on_missing_output) as reader:
@@ -126,7 +132,7 @@ def summarize_actors(
     Args:
         address: See the module.
         timeout: Seconds.
-        raise_on_missing_output: Raise when a record cannot be read; otherwise it is not counted.
+        raise_on_missing_output: Raise when what is counted of a record cannot be read; otherwise leave it out.
 
     Returns:
         ``{"cluster": {"summary": {class: {"class_name", "state_counts"}}, "total_actors", "summary_by": "class"}}``.
@@ -137,9 +143,9 @@ def summarize_actors(
     """
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     with reading(address, timeout, strict=raise_on_missing_output) as reader:
-        for batch in reader.actors():
-            for record in batch:
-                counts[record.class_name][record.state.value] += 1
+        for batch in reader.outlines():
+            for outline in batch:
+                counts[outline.class_name][outline.state.value] += 1
     summary = {name: {"class_name": name, "state_counts": dict(counts[name])} for name in sorted(counts)}
     total = sum(of_class.total() for of_class in counts.values())
     return {"cluster": {"summary": summary, "total_actors": total, "summary_by": "class"}}
