@@ -109,7 +109,8 @@ class Wire:
     def interrupt(self) -> None:
         """Make a thread that blocks on this connection return with an error; the connection is of no use afterwards."""
         with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+            # That of an SSLSocket would make it a plain one, whose bytes the other thread would take for replies.
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def send(self, *commands: Command) -> None:
         """Write commands in one packet, without waiting for their replies.

@@ -1,5 +1,6 @@
 """Addresses: a client joins over TCP and over TLS as it does over a unix socket."""
 
+import contextlib
 import threading
 
 import pytest
@@ -8,6 +9,7 @@ from tests.support.stage import Stage
 
 import callboard
 from callboard_broker.errors import BrokerUnreachableError
+from callboard_broker.wire import Wire
 
 
 class Echo:
@@ -47,3 +49,15 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(on_stage: Stage) -> No
         pytest.raises(BrokerUnreachableError, match="certificate"),
     ):
         callboard.init(f"rediss://localhost:{port}/0")
+
+
+def test_an_interrupted_connection_with_tls_is_read_as_such(shared_stage: Stage) -> None:
+    """What has come before is not taken for something that was not encrypted."""
+    with front(shared_stage.address.removeprefix("unix://"), tls=True) as port:
+        address = f"rediss://localhost:{port}?ssl_ca_certs={CERTIFICATE}"
+        with contextlib.closing(Wire.open(address)) as wire:
+            wire.send(("PING",))
+            assert wire.readable(5000)
+            wire.interrupt()
+            with pytest.raises(BrokerUnreachableError):
+                _ = [wire.receive() for _ in range(2)]
