@@ -29,6 +29,8 @@ Reply: TypeAlias = "bytes | int | list[Reply] | hiredis.ReplyError | None"
 
 #: Seconds without a byte after which a peer that should answer counts as lost. Blocking reads stay below it.
 SILENCE = 30.0
+#: After 30 s without a byte the kernel asks whether the peer is there, every 5 s, 3 times; not every system has these.
+_PROBES: Final = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
 _CHUNK: Final = 1 << 16
 #: How refusals begin that do not last.
 _LATER: Final = ("LOADING", "ERR max number of clients")
@@ -68,7 +70,7 @@ class Wire:
         shown = without_password(address)
         try:
             connected, greeting = open_socket(address, name, timeout)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise ValueError(
                 f"{shown!r} is not a Redis address: {error}. "
                 "Use redis://HOST:PORT/DB, rediss://HOST:PORT/DB or unix:///PATH."
@@ -355,3 +357,6 @@ def _bound_silence(connected: socket.socket) -> None:
     if connected.family != socket.AF_UNIX:
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _PROBES.items():
+            if hasattr(socket, name):
+                connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

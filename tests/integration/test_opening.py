@@ -1,9 +1,13 @@
 """Opening connections: what an address asks for is done, and what refuses us is told apart from what is not there."""
 
+import contextlib
+import os
 import re
+import socket
 from collections.abc import Iterator
 
 import pytest
+from tests.support.front import front
 
 from callboard_broker.embedded import EmbeddedServer
 from callboard_broker.errors import BrokerRefusedError, BrokerUnreachableError
@@ -56,3 +60,20 @@ def test_a_server_that_is_full_counts_as_not_there_yet(path: str) -> None:
     with pytest.raises(BrokerUnreachableError, match="no Redis answers"):
         Wire.open(f"unix://:ours@{path}", name="cb:me")
     first.close()
+
+
+def test_a_silent_peer_is_asked_whether_it_is_there(path: str) -> None:
+    """A host that vanished is noticed while nothing is sent."""
+    with front(path, tls=False) as port, contextlib.closing(Wire.open(f"redis://:ours@localhost:{port}")) as wire:
+        connected = socket.socket(fileno=os.dup(wire.fileno()))
+        options = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+        found = [connected.getsockopt(socket.IPPROTO_TCP, option) for option in options]
+        connected.close()
+    assert found == [30, 5, 3]
+
+
+@pytest.mark.parametrize("port", ["65536", "-1", "none"])
+def test_a_port_that_none_can_be_is_said_to_be_wrong(port: str) -> None:
+    """Not that nobody answers there."""
+    with pytest.raises(ValueError, match="is not a Redis address"):
+        Wire.open(f"redis://localhost:{port}")
