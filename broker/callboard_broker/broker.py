@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import tenacity
 
-from callboard_broker.envelope import Signer
+from callboard_broker.envelope import Signer, seal_outcome
 from callboard_broker.errors import (
     BrokerTooOldError,
     BrokerUnreachableError,
@@ -19,6 +19,7 @@ from callboard_broker.wire import Wire, checked, mapping, text, without_password
 
 if TYPE_CHECKING:
     from callboard_broker.clusterkey import ClusterKey
+    from callboard_broker.envelope import Outcome
 
 #: Version of what lies in Redis. Parties of different versions refuse each other.
 FORMAT: Final = "1"
@@ -46,12 +47,16 @@ class Broker:
 
     @property
     def version(self) -> bytes:
-        """Return what a call's ``v`` field says: the format, and which key signed it."""
+        """Return what a call's line begins with: the format, and which key signed it."""
         return f"{FORMAT}.{self.key.key_id}".encode()
 
     def signer(self, kind: str, target: str) -> Signer:
         """Return a signer for what is meant for one target."""
         return Signer(self.key, kind, self.prefix, target)
+
+    def seal_outcome(self, caller: str, outcome: Outcome) -> bytes:
+        """Return the head of an outcome for a caller; who tells one caller much keeps a signer instead."""
+        return seal_outcome(self.signer("outcome", caller), outcome)
 
     def connect(self, name: str, *, patience: float = 0.0) -> Wire:
         """Open a connection.

@@ -39,6 +39,7 @@ class Calls:
         self._client = client
         self._outbound = client.outbound
         self._pending = client.pending
+        self._version = client.broker.version
         self._prefix = f"{client.id}/".encode()
         self._count = 0
         self._routes: dict[str, Route] = {}
@@ -191,8 +192,8 @@ class Calls:
         self._outbound.post_locked(pack(command), acknowledged)
 
     def _fields(self, seq: int, out: Outgoing, opts: bytes, body: bytes) -> tuple[bytes, ...]:
-        version, moment = self._client.broker.version, self._client.now_ms()
-        return call_fields(out.hold.signer, version, out.id, seq, out.method, out.retries, moment, opts, body)
+        moment = self._client.now_ms()
+        return call_fields(out.hold.signer, self._version, out.id, seq, out.method, out.retries, moment, opts, body)
 
     def _acknowledged(self, actor: str, seq: int, call: bytes, reply: Reply) -> None:
         if isinstance(reply, bytes):

@@ -71,12 +71,11 @@ class Client:
         self.housekeeper = Housekeeper(self._beat, beat_interval)
         self.holdings = Holdings(self)
         self.lookups = Lookups(self.housekeeper)
-        self.outcome_signer = broker.signer("outcome", self.id)
         self.inbox = Inbox(
             self.keys.inbox(self.id),
             lambda: self._connect("in"),
             self.outbound,
-            self.outcome_signer,
+            broker.signer("outcome", self.id),
             self.deliver,
         )
         self.reader = BackgroundReader(self.inbox)

@@ -17,7 +17,7 @@ from callboard._ref import ObjectRef
 from callboard._result import STATUS_LOCAL, Result
 from callboard.exceptions import OwnerDiedError
 from callboard_broker.deaths import STATUS_OK
-from callboard_broker.envelope import Outcome, open_fields, seal_fields, seal_outcome
+from callboard_broker.envelope import Outcome, open_fields, seal_fields
 from callboard_broker.errors import BrokerError
 from callboard_broker.operations import calls, clients
 from callboard_broker.wire import Reply, items, mapping, text
@@ -191,7 +191,7 @@ class Objects:
 
     def _ring(self, waiter: str, name: str) -> None:
         bell = Outcome(OBJECT + name.encode(), b"ready", b"", b"")
-        sealed = seal_outcome(self._client.broker.signer("outcome", waiter), bell)
+        sealed = self._client.broker.seal_outcome(waiter, bell)
         self._post(calls.tell_caller(self._client.keys, waiter, sealed))
 
     def _release_with(self, result: Result, name: str, holder: str, member: str) -> None:

@@ -10,7 +10,7 @@ from callboard._result import Queued
 from callboard._stream import StreamResult
 from callboard_broker import ids, verdicts
 from callboard_broker.deaths import STATUS_CANCELLED
-from callboard_broker.envelope import Outcome, seal_fields, seal_outcome
+from callboard_broker.envelope import Outcome, seal_fields
 from callboard_broker.operations import actors, tasks
 from callboard_broker.records import TaskRecord
 from callboard_broker.wire import Reply, ReplyError, items, maybe_text, pack, text
@@ -108,7 +108,7 @@ class Tasks:
             result.resolve(outcome.status, outcome.body)
             return
         client.outbound.flush()
-        ending = tasks.Ending("*", outcome, seal_outcome(client.broker.signer("outcome", client.id), outcome), "")
+        ending = tasks.Ending("*", outcome, client.broker.seal_outcome(client.id, outcome), "")
         settle = tasks.settle(client.keys, call.decode(), queued.task, queued.function, queued.queue, ending)
         found = [text(part) for part in items(client.ask(*settle))]
         if found and found[0]:

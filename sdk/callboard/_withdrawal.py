@@ -9,7 +9,7 @@ from callboard._outbound import PATIENCE
 from callboard._result import FINAL, Queued, Sent
 from callboard_broker import verdicts
 from callboard_broker.deaths import STATUS_CANCELLED
-from callboard_broker.envelope import Outcome, seal_outcome
+from callboard_broker.envelope import Outcome
 from callboard_broker.operations import calls
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Withdrawals:
     def _take_back(self, sent: Sent, outcome: Outcome) -> Withdrawal:
         client = self._client
         said: list[Reply] = []
-        sealed = seal_outcome(client.outcome_signer, outcome)
+        sealed = client.broker.seal_outcome(client.id, outcome)
         client.outbound.post(calls.cancel(client.keys, client.id, *sent, outcome=outcome, sealed=sealed), said.append)
         client.outbound.flush()
         return Withdrawal.IN_HAND if said == [_IN_HAND] else Withdrawal.DONE

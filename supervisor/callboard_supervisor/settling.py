@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from callboard_broker import verdicts
 from callboard_broker.deaths import STATUS_DIED, STATUS_UNAVAILABLE
-from callboard_broker.envelope import TERMINATE, Outcome, open_call, seal_outcome
+from callboard_broker.envelope import TERMINATE, Outcome, open_call
 from callboard_broker.errors import EnvelopeError, StaleEntryError
 from callboard_broker.operations import calls
 from callboard_broker.page import Started
-from callboard_broker.scripts import script
 from callboard_broker.seen import Ledger
 from callboard_broker.wire import entries, items, mapping, text
 from callboard_supervisor import decisions
@@ -61,8 +60,7 @@ class Settling:
     def send_journal(self, commands: list[bytes]) -> None:
         """Send the outcomes that a dead worker had not sent; what is settled already, or fenced, changes nothing."""
         if commands:
-            for name in ("commit", "settle"):
-                self._link.call(*script(name).load())
+            self._link.pipeline(calls.load_settling())
             self._link.send_packed(commands)
 
     def delivered(self, record: ActorRecord) -> Started:
@@ -129,7 +127,7 @@ class Settling:
             if call is None or call.retries or call.method == TERMINATE:
                 continue
             outcome = Outcome(call.id, STATUS_UNAVAILABLE, b"", body)
-            sealed = seal_outcome(self._broker.signer("outcome", call.caller), outcome)
+            sealed = self._broker.seal_outcome(call.caller, outcome)
             commands.append(calls.turn_away(self._keys, record.actor_id, record.token, call, outcome, sealed))
         self._link.pipeline(commands)
         return text(found[-1][0]) if found else after
@@ -149,5 +147,5 @@ class Settling:
             return None
 
     def _add(self, settlement: calls.Settlement, call: Call, outcome: Outcome) -> None:
-        sealed = seal_outcome(self._broker.signer("outcome", call.caller), outcome)
+        sealed = self._broker.seal_outcome(call.caller, outcome)
         settlement.add(call.entry, call.caller, outcome, sealed, flags="ca")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from callboard_broker import verdicts
 from callboard_broker.deaths import STATUS_CRASHED
-from callboard_broker.envelope import Outcome, open_fields, seal_outcome
+from callboard_broker.envelope import Outcome, open_fields
 from callboard_broker.errors import BrokerRefusedError, EnvelopeError
 from callboard_broker.operations import tasks
 from callboard_broker.page import StatusPage, page_path
@@ -50,7 +50,7 @@ class TaskSettling:
             return
         why = f"{ended}; retries: {attempts - 1} of {retries} used"
         outcome = Outcome(call.encode(), STATUS_CRASHED, b"", verdicts.crashed(name, why))
-        sealed = seal_outcome(broker.signer("outcome", call.rpartition("/")[0]), outcome)
+        sealed = broker.seal_outcome(call.rpartition("/")[0], outcome)
         self._link.call(
             *tasks.settle(keys, call, task, function, queue, tasks.Ending(worker, outcome, sealed, "failed"))
         )

@@ -87,6 +87,11 @@ def give(keys: Keyspace, actor: str, token: str, call: Call, item: Outcome, seal
     )  # fmt: skip
 
 
+def load_settling() -> list[Command]:
+    """Make the commands after which a connection takes what `CommitWriter` writes, and loaded settlements."""
+    return [script("commit").load(), script("settle").load()]
+
+
 class CommitWriter:
     """Write commits of outcomes to one caller, ready to be sent; the script must have been loaded.
 

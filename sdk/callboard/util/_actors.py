@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from callboard.util._schemas import ActorState
@@ -48,15 +49,8 @@ class Describer:
 
     def alone(self, record: ActorRecord) -> ActorState:
         """Return what the record says by itself; only the details that cost a look elsewhere are missing."""
-        return ActorState(
-            actor_id=record.actor_id,
-            class_name=record.class_name,
-            state=record.state.value,
-            job_id=record.job_id,
-            name=record.name,
-            node_id=record.node or None,
-            pid=record.pid,
-            ray_namespace=record.namespace,
+        return replace(
+            self.briefly(record),
             serialized_runtime_env=record.runtime_env or "{}",
             required_resources=record.required,
             is_detached=record.detached,

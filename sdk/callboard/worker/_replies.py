@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from callboard._flusher import Flusher
 from callboard.worker._signals import Fenced, Lost
 from callboard_broker.errors import BrokerError, BrokerUnreachableError
-from callboard_broker.operations.calls import BATCH
-from callboard_broker.scripts import script
+from callboard_broker.operations.calls import BATCH, load_settling
 from callboard_broker.wire import ReplyError, checked, integer, pack
 
 if TYPE_CHECKING:
@@ -275,8 +274,8 @@ class Replies:
         self._introduce()
 
     def _introduce(self) -> None:
-        commands = [("CLIENT", "ID"), script("commit").load(), script("settle").load()]
-        connection, *_ = [checked(reply) for reply in self._wire.pipeline(commands)]
+        replies = self._wire.pipeline([("CLIENT", "ID"), *load_settling()])
+        connection, *_ = [checked(reply) for reply in replies]
         self._page.connected(integer(connection))
 
 

@@ -24,7 +24,7 @@ from callboard.worker._signals import Terminated
 from callboard.worker._watch import Place, Watch
 from callboard_broker import host, ids
 from callboard_broker.deaths import STATUS_OK
-from callboard_broker.envelope import Call, Outcome, open_fields, seal_outcome
+from callboard_broker.envelope import Call, Outcome, open_fields
 from callboard_broker.errors import BrokerRefusedError, EnvelopeError
 from callboard_broker.operations import tasks
 from callboard_broker.page import StatusPage
@@ -229,7 +229,7 @@ class TaskLife:
         runner = self._runner
         assert runner is not None
         client, caller = self._client, call.caller
-        sealed = seal_outcome(self._settings.broker.signer("outcome", caller), item)
+        sealed = self._settings.broker.seal_outcome(caller, item)
 
         def given(reply: Reply) -> None:
             if reply == 0 or isinstance(reply, ReplyError):
@@ -244,7 +244,7 @@ class TaskLife:
         call, function = (stored.get(name, b"").decode(errors="replace") for name in ("call", "function"))
         sealed = b""
         if outcome is not None:
-            sealed = seal_outcome(self._settings.broker.signer("outcome", call.rpartition("/")[0]), outcome)
+            sealed = self._settings.broker.seal_outcome(call.rpartition("/")[0], outcome)
         shown = "finished" if outcome is not None and outcome.status == STATUS_OK else "failed"
         ending = tasks.Ending(self._client.id, outcome, sealed, shown)
         self._client.outbound.post(

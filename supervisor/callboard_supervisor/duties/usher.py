@@ -36,7 +36,7 @@ class Usher:
         """Look at the calls of this node's actors, and of those that no node has."""
         own = {"", self._house.node}
         restarting = [sketch.actor for sketch in sketches if sketch.state == State.RESTARTING and sketch.node in own]
-        self._seen = {actor: seen for actor, seen in self._seen.items() if actor in restarting}
+        self._seen = {actor: self._seen[actor] for actor in restarting if actor in self._seen}
         for actor in restarting:
             record = self._house.link.actor(actor)
             if record is not None and record.state == State.RESTARTING:
