@@ -20,10 +20,13 @@ from callboard_broker.wire import Wire, checked, mapping, text, without_password
 if TYPE_CHECKING:
     from callboard_broker.clusterkey import ClusterKey
     from callboard_broker.envelope import Outcome
+    from callboard_broker.wire import Reply
 
 #: Version of what lies in Redis. Parties of different versions refuse each other.
 FORMAT: Final = "1"
 _OLDEST: Final = (7, 0)
+#: Asks a server who it is; `server_id` reads the answer.
+WHO_ARE_YOU: Final = ("INFO", "server")
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,15 @@ class Broker:
                 "runs and "
                 "name it by CALLBOARD_KEY_FILE; or use another prefix (CALLBOARD_PREFIX) for a callboard of your own"
             )
+
+
+def server_id(reply: Reply) -> str:
+    """Return what tells a server from every other, and from itself before a restart.
+
+    Raises:
+        BrokerRefusedError: The server may not say.
+    """
+    return _information(text(checked(reply))).get("run_id", "")
 
 
 def _information(reply: str) -> dict[str, str]:

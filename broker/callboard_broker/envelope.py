@@ -165,6 +165,21 @@ class CallWriter:
         return self._template % (len(sealed), sealed, len(body), body)
 
 
+def renewed(signer: Signer, command: Sequence[bytes], moment: int) -> list[bytes]:
+    """Return a command that posts a call, signed at another moment; the call's fields come last in it.
+
+    Raises:
+        ForgedEntryError: It has not been made by `call_fields` or a `CallWriter`.
+    """
+    *before, sealed, name, body = command
+    head = signer.unseal(sealed, body)
+    if head is None:
+        raise ForgedEntryError("a command to be sent again does not end with a call of ours")
+    parts = head.split(b" ", 6)
+    parts[5] = b"%d" % moment
+    return [*before, signer.seal(b" ".join(parts), body), name, body]
+
+
 def open_call(signer: Signer, entry: bytes, flat: Sequence[Reply]) -> Call:
     """Verify a mailbox entry and return the call in it.
 

@@ -72,6 +72,11 @@ class EvictionPolicyError(BrokerError):
 class BrokerRefusedError(BrokerError):
     """Raised when the server refuses an operation: out of memory, read-only, disk trouble, no permission."""
 
+    @property
+    def code(self) -> str:
+        """Return the first word of what it said, which tells which refusal it is."""
+        return str(self).partition(" ")[0]
+
 
 class EmbeddedServerMissingError(BrokerError):
     """Raised when no server binary is found for the embedded broker."""

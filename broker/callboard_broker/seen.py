@@ -38,6 +38,12 @@ class Finished:
             self._low += 1
             self._above.remove(self._low)
 
+    def beyond(self, earlier: Finished) -> set[int]:
+        """Return the calls that had not been finished earlier."""
+        return {number for number in range(earlier._low + 1, self._low + 1) if number not in earlier._above} | (
+            self._above - earlier._above
+        )
+
     def stored(self) -> bytes:
         """Return what is stored: the low-water mark and, after a bar, the numbers above it."""
         if not self._above:
@@ -59,3 +65,11 @@ class Ledger:
         if found is None:
             found = self._callers[caller] = Finished()
         return found
+
+    def beyond(self, stored: Mapping[str, bytes]) -> set[tuple[str, int]]:
+        """Return what has been finished, as caller and number, that an earlier state of the ledger does not have."""
+        return {
+            (caller, number)
+            for caller, finished in self._callers.items()
+            for number in finished.beyond(Finished(stored.get(caller, b"0")))
+        }

@@ -21,6 +21,11 @@ _CAUSE: Final = frozenset(item.name for item in fields(DeathCause))
 #: Why a call is unavailable that was submitted while its actor was restarting.
 WAS_RESTARTING: Final = "the actor was restarting when the call was submitted"
 
+#: Why a call is unavailable that came again after it had finished, when nothing is left of its outcome.
+REPEATED: Final = (
+    "it has run the call, but Redis was restarted with older data and has lost the outcome; look at what the actor has "
+    "done before you call again"
+)
 #: Why a call is unavailable that was signed too long before it reached its mailbox.
 TOO_OLD: Final = (
     "the call was signed more than an hour before it reached the actor, so it was refused as a replay; compare the "

@@ -90,7 +90,8 @@ class Wire:
 
     def _greet(self, greeting: Sequence[Command], shown: str) -> None:
         try:
-            replies = self.pipeline(greeting)
+            # Who reads its data again greets already, but refuses to work.
+            replies = self.pipeline([*greeting, ("PING",)])
         except BrokerUnreachableError as error:
             raise BrokerUnreachableError(f"no Redis answers at {shown}: {error}") from None
         refusal = next((str(reply) for reply in replies if isinstance(reply, ReplyError)), "")
@@ -228,6 +229,13 @@ def pack(*commands: Command) -> bytes:
     if len(commands) == 1:
         return _pack_command(commands[0])
     return b"".join(map(_pack_command, commands))
+
+
+def unpack(packed: bytes) -> list[bytes]:
+    """Decode one command that `pack` or a template made."""
+    reader = hiredis.Reader()
+    reader.feed(packed)
+    return [part for part in items(reader.gets()) if isinstance(part, bytes)]
 
 
 #: Stands in a `template` for a value that is filled in each time.

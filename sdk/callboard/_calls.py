@@ -11,15 +11,16 @@ from callboard._arguments import attach, pack_call
 from callboard._result import FINAL, Result, Sent
 from callboard._route import Outgoing, Route
 from callboard_broker.deaths import SEALED_TERMINATE
-from callboard_broker.envelope import TERMINATE, call_fields
+from callboard_broker.envelope import TERMINATE, call_fields, renewed
 from callboard_broker.operations import actors, calls
-from callboard_broker.wire import ReplyError, pack
+from callboard_broker.wire import ReplyError, pack, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from callboard._client import Client
     from callboard._holding import Hold
+    from callboard._outbound import Unacknowledged
     from callboard._stream import StreamResult
     from callboard._terms import Terms
     from callboard_broker.envelope import Outcome
@@ -126,6 +127,17 @@ class Calls:
         self._advance(route)
         return True
 
+    def again(self, call: bytes, sent: Sent) -> list[Unacknowledged]:
+        """Return what posts a call once more that the server may have forgotten, with the same id and number."""
+        client = self._client
+        # It may have waited for longer than what was signed may take to get to the mailbox.
+        command = pack(tuple(renewed(client.broker.signer("call", sent.actor), unpack(sent.command), client.now_ms())))
+        sent = sent._replace(command=command)
+        if sent.targets:
+            lends = client.holdings.lending(sent.targets, _token(call), sent.actor)
+            return [*lends, (command, self._handing_over(sent, call, None))]
+        return [(command, partial(self._acknowledged, sent.actor, sent.seq, call, command))]
+
     @property
     def waiting(self) -> bool:
         """Tell whether there are calls whose arguments are pending."""
@@ -166,7 +178,8 @@ class Calls:
             command, seq = actors.seal(keys, actor, SEALED_TERMINATE, fields), FINAL
         else:
             command, seq = calls.post(keys.mailbox(actor), fields), route.seq
-        self._outbound.post_locked(pack(command), partial(self._acknowledged, actor, seq, out.id))
+        packed = pack(command)
+        self._outbound.post_locked(packed, partial(self._acknowledged, actor, seq, out.id, packed))
 
     def _send_plain(
         self, route: Route, hold: Hold, call: bytes, method: bytes, retries: int, body: bytes, result: Result
@@ -174,33 +187,39 @@ class Calls:
         route.seq = seq = route.seq + 1
         self._pending[call] = result
         packed = hold.writer.write(call, seq, method, retries, self._client.now_ms(), body)
-        self._outbound.post_locked(packed, partial(self._acknowledged, hold.actor, seq, call))
+        self._outbound.post_locked(packed, partial(self._acknowledged, hold.actor, seq, call, packed))
 
     def _send_carrying(self, seq: int, out: Outgoing, body: bytes, targets: list[str]) -> None:
         client, call, actor = self._client, out.id, out.hold.actor
-        token = f"m:{call.decode()}"
-        client.holdings.lend(targets, token, actor)
+        client.holdings.lend(targets, _token(call), actor)
         opts = json.dumps({**json.loads(out.opts or b"{}"), "carries": True}).encode()
-
-        def acknowledged(reply: Reply, _keep: Outgoing = out) -> None:
-            settle = client.holdings.handed_over if isinstance(reply, bytes) else client.holdings.take_back
-            self._outbound.aftermath.append(lambda: settle(targets, token, actor))
-            self._acknowledged(actor, seq, call, reply)
-
         fields = self._fields(seq, out, opts, body)
-        command = calls.post_carrying(client.keys, actor, client.id, call, " ".join(targets), fields)
-        self._outbound.post_locked(pack(command), acknowledged)
+        packed = pack(calls.post_carrying(client.keys, actor, client.id, call, " ".join(targets), fields))
+        self._outbound.post_locked(packed, self._handing_over(Sent(actor, b"", seq, packed, targets), call, out))
+
+    def _handing_over(self, sent: Sent, call: bytes, keep: object) -> Callable[[Reply], None]:
+        """Return what takes the reply to a call that carries something; it keeps what that is."""
+        holdings = self._client.holdings
+
+        def acknowledged(reply: Reply, _keep: object = keep) -> None:
+            settle = holdings.handed_over if isinstance(reply, bytes) else holdings.take_back
+            self._outbound.aftermath.append(lambda: settle(sent.targets, _token(call), sent.actor))
+            self._acknowledged(sent.actor, sent.seq, call, sent.command, reply, sent.targets)
+
+        return acknowledged
 
     def _fields(self, seq: int, out: Outgoing, opts: bytes, body: bytes) -> tuple[bytes, ...]:
         moment = self._client.now_ms()
         return call_fields(out.hold.signer, self._version, out.id, seq, out.method, out.retries, moment, opts, body)
 
-    def _acknowledged(self, actor: str, seq: int, call: bytes, reply: Reply) -> None:
+    def _acknowledged(
+        self, actor: str, seq: int, call: bytes, command: bytes, reply: Reply, targets: Sequence[str] = ()
+    ) -> None:
         if isinstance(reply, bytes):
             # Looked up, not kept by what waits for this reply: a result that nobody has any more is to go.
             result = self._pending.get(call)
             if result is not None:
-                result.sent = Sent(actor, reply, seq)
+                result.sent = Sent(actor, reply, seq, command, targets)
             return
         verdicts, aftermath = self._client.verdicts, self._outbound.aftermath
         if isinstance(reply, ReplyError):
@@ -214,3 +233,7 @@ class Calls:
                 self._send(route, outgoing)
         self._outbound.clean_up()
         self._client.inbox.wake()
+
+
+def _token(call: bytes) -> str:
+    return f"m:{call.decode()}"

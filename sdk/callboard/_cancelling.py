@@ -32,10 +32,10 @@ def cancel(ref: ObjectRef[Any] | ObjectRefGenerator[Any], *, force: bool = False
     if not isinstance(ref, ObjectRef | ObjectRefGenerator):
         raise TypeError(f"cancel() takes a reference, not {ref!r}")
     client, result = ref._client, ref._result  # noqa: SLF001
-    if force and not isinstance(result.sent, Queued):
-        raise ValueError("force=True is not supported for actor tasks: callboard.kill(handle) ends the whole actor.")
     client.require_open(ref)
     if result.done:
         return
+    if force and not isinstance(result.sent, Queued):
+        raise ValueError("force=True is not supported for actor tasks: callboard.kill(handle) ends the whole actor.")
     if not client.withdrawals.cancel(ref._id.encode(), result, force=force):  # noqa: SLF001
         raise ValueError(f"{ref!r} is not of a call that this process made: cancel it where it was called")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from callboard._lookups import Lookups
 from callboard._objects import OBJECT, Objects
 from callboard._outbound import PATIENCE, Outbound
 from callboard._reader import BackgroundReader
+from callboard._recovery import Recovery
 from callboard._result import STATUS_LOCAL, Result
 from callboard._stream import StreamResult
 from callboard._supervision import Supervision
@@ -23,8 +25,9 @@ from callboard._tasks import Tasks
 from callboard._verdict import Verdicts
 from callboard._withdrawal import Withdrawals
 from callboard.exceptions import RaySystemError
+from callboard_broker.broker import WHO_ARE_YOU, server_id
 from callboard_broker.deaths import STATUS_HEARD
-from callboard_broker.errors import BrokerUnreachableError
+from callboard_broker.errors import BrokerRefusedError, BrokerUnreachableError
 from callboard_broker.operations import calls, clients
 from callboard_broker.wire import Reply, checked
 
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
     from callboard_broker.envelope import Outcome
     from callboard_broker.records import ClientRecord
     from callboard_broker.wire import Argument, Command, Wire
+
+_log = logging.getLogger(__name__)
 
 
 class Client:
@@ -65,9 +70,11 @@ class Client:
         #: What the processes of its actors have, unless these say otherwise.
         self.runtime_env: dict[str, Any] = {}
         self.asker = broker.connect(f"ask:{self.id}")
-        checked(self.asker.call(*clients.register(self.keys, identity)))
+        registered, server = self.asker.pipeline([clients.register(self.keys, identity), WHO_ARE_YOU])
+        checked(registered)
         self.closed = False
-        self.outbound = Outbound(lambda: self._connect("out"))
+        self.recovery = Recovery(self, server_id(server))
+        self.outbound = Outbound(lambda: self._connect("out"), self.recovery.recall)
         self.housekeeper = Housekeeper(self._beat, beat_interval)
         self.holdings = Holdings(self)
         self.lookups = Lookups(self.housekeeper)
@@ -98,6 +105,8 @@ class Client:
     def ask(self, *command: Argument) -> Reply:
         """Send a question on a connection of its own and return the answer.
 
+        It is asked once more when the connection breaks, so it must be one that tolerates that.
+
         Raises:
             BrokerRefusedError: The server answered with an error.
             BrokerUnreachableError: Nobody answers for `PATIENCE` seconds.
@@ -107,11 +116,13 @@ class Client:
     def ask_all(self, *commands: Command) -> list[Reply]:
         """Send questions in one packet and return the answers. Raises as `ask` does."""
         with self.outbound.lock:
-            if self.asker.broken:
-                if self.outbound.closed:
-                    raise BrokerUnreachableError("this client has been shut down")
-                self.asker.close()
-                self.asker = self._connect("ask")
+            if not self.asker.broken:
+                with contextlib.suppress(BrokerUnreachableError):
+                    return [checked(reply) for reply in self.asker.pipeline(commands)]
+            if self.outbound.closed:
+                raise BrokerUnreachableError("this client has been shut down")
+            self.asker.close()
+            self.asker = self._connect("ask")
             return [checked(reply) for reply in self.asker.pipeline(commands)]
 
     def tell(self, actor: str, op: str, call: bytes, number: int) -> None:
@@ -216,15 +227,14 @@ class Client:
                 self.outbound.post(clients.say_goodbye(self.keys, self.id), _ignore)
                 self.outbound.post(clients.request_burial(self.keys, self.id), _ignore)
                 self.outbound.flush()
-        self._abandon()
+        self._abandon(RaySystemError("this process has left the callboard by shutdown() before the value came"))
         self.inbox.close()
         self.reader.stop()
         self.outbound.close()
         self.asker.close()
 
-    def _abandon(self) -> None:
+    def _abandon(self, error: Exception) -> None:
         """Resolve every open call: outcomes cannot come any more."""
-        error = RaySystemError("this process has left the callboard by shutdown() before the value came")
         body = _serde.pack(error).body
         with self.outbound.lock:
             waiting = [*self.tasks.abandon(), *self.calls.abandon()]
@@ -237,8 +247,15 @@ class Client:
         self.outbound.flush()
 
     def _beat(self) -> None:
-        reply = self.ask(*clients.beat_client(self.keys, self.id))
-        assert reply is not None
+        try:
+            self.ask(*clients.beat_client(self.keys, self.id))
+        except BrokerRefusedError as refusal:
+            if refusal.code != "GONE":
+                raise
+            # Where the inbox was, nothing arrives; those who call after this are told by the next heartbeat.
+            _log.error("%s", refusal)
+            self._abandon(self.verdicts.gone(str(refusal)))
+            self.inbox.wake()
         if self.identity.kind == "driver":
             # A worker whose supervisor is gone leaves by itself.
             self.supervision.look()

@@ -13,23 +13,34 @@ from typing import TYPE_CHECKING
 
 from callboard_broker.envelope import TERMINATE, CallWriter, call_fields
 from callboard_broker.operations import actors, clients
+from callboard_broker.wire import pack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from callboard._client import Client
+    from callboard._outbound import Unacknowledged
     from callboard_broker.envelope import Signer
     from callboard_broker.wire import Argument, Reply
 
 
 class Hold:
-    """This process's share in one actor; lives as long as any handle to it here."""
+    """This process's share in one actor; lives as long as any handle to it here.
 
-    __slots__ = ("__weakref__", "actor", "client", "signer", "writer")
+    Args:
+        client: Who holds.
+        actor: What is held.
+        holder: Under which name, among the holders of the actor.
+        member: What the client's index says of it.
+    """
 
-    def __init__(self, client: Client, actor: str) -> None:
+    __slots__ = ("__weakref__", "actor", "client", "holder", "member", "signer", "writer")
+
+    def __init__(self, client: Client, actor: str, holder: str, member: str) -> None:
         self.client = client
         self.actor = actor
+        self.holder = holder
+        self.member = member
         self.signer: Signer = client.broker.signer("call", actor)
         self.writer = CallWriter(self.signer, client.broker.version, client.keys.mailbox(actor))
 
@@ -65,15 +76,23 @@ class Holdings:
             hold = self._holds.get(actor)
             if hold is None:
                 client = self._client
-                hold = self._holds[actor] = Hold(client, actor)
                 holder, member = f"c:{client.id}", f"hold {actor}"
                 if not registered:
                     holder, number = self.next_holder()
                     member = f"{member} {number}"
                     client.outbound.post(clients.hold_actor(client.keys, client.id, actor, holder, member), _ignore)
+                hold = self._holds[actor] = Hold(client, actor, holder, member)
                 release = partial(self._release, actor, holder, member)
                 weakref.finalize(hold, client.housekeeper.note, release).atexit = False
             return hold
+
+    def again(self) -> list[Unacknowledged]:
+        """Return what tells the broker once more what is held, as it may have forgotten."""
+        client = self._client
+        return [
+            (pack(clients.hold_actor(client.keys, client.id, hold.actor, hold.holder, hold.member)), _ignore)
+            for hold in list(self._holds.values())
+        ]
 
     def next_holder(self) -> tuple[str, int]:
         """Return a name for this client as a holder, and the number in it.
@@ -99,23 +118,32 @@ class Holdings:
                 weakref.finalize(tokens, self._client.housekeeper.note, give_back).atexit = False
         return tokens
 
-    def lend(self, targets: list[str], token: str, recipient: str) -> None:
+    def lend(self, targets: Sequence[str], token: str, recipient: str) -> None:
         """Add a token to each target, before the message that carries them is sent on the same connection."""
-        for target in targets:
-            kind, _, thing = target.partition(":")
-            operation = clients.hold_actor if kind == "a" else clients.hold_object
-            member = _lent(target, token, recipient)
-            self._client.outbound.post(operation(self._client.keys, self._client.id, thing, token, member), _ignore)
+        with self._lock:
+            for packed, acknowledged in self.lending(targets, token, recipient):
+                self._client.outbound.post_locked(packed, acknowledged)
         if targets:
             self._client.confirm_soon()
 
-    def handed_over(self, targets: list[str], token: str, recipient: str) -> None:
+    def lending(self, targets: Sequence[str], token: str, recipient: str) -> list[Unacknowledged]:
+        """Return what adds a token to each target."""
+        client = self._client
+        found: list[Unacknowledged] = []
+        for target in targets:
+            kind, _, thing = target.partition(":")
+            operation = clients.hold_actor if kind == "a" else clients.hold_object
+            command = operation(client.keys, client.id, thing, token, _lent(target, token, recipient))
+            found.append((pack(command), _ignore))
+        return found
+
+    def handed_over(self, targets: Sequence[str], token: str, recipient: str) -> None:
         """Note that the message has arrived: its recipient answers for the tokens from now on."""
         members = [_lent(target, token, recipient) for target in targets]
         if members:
             self._client.outbound.post(("SREM", self._client.keys.holds(self._client.id), *members), _ignore)
 
-    def take_back(self, targets: list[str], token: str, recipient: str) -> None:
+    def take_back(self, targets: Sequence[str], token: str, recipient: str) -> None:
         """Release the tokens of a message that never arrived."""
         for target in targets:
             self._return(target, token, _lent(target, token, recipient))

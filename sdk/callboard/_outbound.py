@@ -13,16 +13,19 @@ import logging
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from callboard._flusher import Flusher
 from callboard_broker.errors import BrokerUnreachableError
 from callboard_broker.wire import Reply, pack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from callboard_broker.wire import Command, Wire
+
+#: A packed command, and what takes its reply.
+Unacknowledged: TypeAlias = "tuple[bytes, Callable[[Reply], None]]"
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +46,8 @@ class Outbound:
 
     Args:
         connect: Opens a connection; called again after one broke.
+        recall: Takes a connection that replaces one that broke, and returns what had been acknowledged and is
+            nevertheless to be sent again, before everything else.
 
     ``lock`` is held while sending; whoever must number what it sends holds it, too, and uses `post_locked`.
     """
@@ -52,6 +57,7 @@ class Outbound:
         "_flusher",
         "_held",
         "_posted_at",
+        "_recall",
         "_unacknowledged",
         "_wire",
         "aftermath",
@@ -59,10 +65,11 @@ class Outbound:
         "lock",
     )
 
-    def __init__(self, connect: Callable[[], Wire]) -> None:
+    def __init__(self, connect: Callable[[], Wire], recall: Callable[[Wire], Sequence[Unacknowledged]]) -> None:
         self._connect = connect
+        self._recall = recall
         self._wire = connect()
-        self._unacknowledged: deque[tuple[bytes, Callable[[Reply], None]]] = deque()
+        self._unacknowledged: deque[Unacknowledged] = deque()
         self.lock = threading.RLock()
         #: What replies gave reason to do, but not while the lock is held: look-ups, resolving results.
         self.aftermath: deque[Callable[[], None]] = deque()
@@ -191,5 +198,11 @@ class Outbound:
         self._wire.close()
         self._wire = self._connect()
         self._held = []
-        for packed, _ in self._unacknowledged:
-            self._wire.send_packed(packed)
+        try:
+            self._unacknowledged.extendleft(reversed(self._recall(self._wire)))
+            for packed, _ in self._unacknowledged:
+                self._wire.send_packed(packed)
+        except BaseException:
+            # Whoever comes next begins again: on this one replies would be taken for those of others.
+            self._wire.close()
+            raise

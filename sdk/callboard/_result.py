@@ -9,7 +9,7 @@ from callboard import _failures, _serde
 from callboard_broker.deaths import STATUS_ERROR, STATUS_OK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from callboard._holding import Tokens
 
@@ -29,11 +29,15 @@ class Sent(NamedTuple):
         actor: To which actor.
         entry: Its entry in the mailbox.
         seq: Its number among those of this client to that actor; `FINAL` for the call that ends it.
+        command: What was sent, packed: a restarted server may have forgotten it.
+        targets: What it carries.
     """
 
     actor: str
     entry: bytes
     seq: int
+    command: bytes
+    targets: Sequence[str] = ()
 
 
 class Queued(NamedTuple):
@@ -43,11 +47,15 @@ class Queued(NamedTuple):
         task: Its id.
         function: Its definition.
         queue: The queue that it was submitted to.
+        command: What was sent, packed; nothing, as long as its arguments are pending.
+        targets: What it carries.
     """
 
     task: str
     function: str
     queue: str
+    command: bytes = b""
+    targets: Sequence[str] = ()
 
 
 class Result:
@@ -80,6 +88,7 @@ class Result:
             return
         self.body = body
         self.keep = keep
+        self.sent = None
         with _registering:
             self.status = status
             callbacks, self._callbacks = self._callbacks, None

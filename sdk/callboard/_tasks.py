@@ -16,10 +16,11 @@ from callboard_broker.records import TaskRecord
 from callboard_broker.wire import Reply, ReplyError, items, maybe_text, pack, text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from callboard._client import Client
     from callboard._definition import Definition
+    from callboard._outbound import Unacknowledged
     from callboard._ref import ObjectRef
     from callboard._result import Result
     from callboard._serde import Parcel
@@ -119,6 +120,11 @@ class Tasks:
             else:
                 client.ask(*tasks.tell(client.keys, worker, "cancel", call, 0))
 
+    def again(self, call: bytes, queued: Queued) -> list[Unacknowledged]:
+        """Return what submits a task once more that the server may have forgotten."""
+        lends = self._client.holdings.lending(queued.targets, f"t:{queued.task}", queued.task)
+        return [*lends, (queued.command, self._handing_over(queued, call, None))]
+
     def tell(self, op: str, call: bytes, number: int) -> None:
         """Tell the worker that runs a task something about it, soon; nobody, when none does."""
         client = self._client
@@ -172,13 +178,22 @@ class Tasks:
             (*signed, *TaskRecord(carried=" ".join(targets)).encode()),
         )  # fmt: skip
 
-        def acknowledged(reply: Reply, _keep: _Submission = submission) -> None:
+        packed = pack(command)
+        queued = Queued(task, order.definition.sha, order.queue, packed, targets)
+        submission.result.sent = queued
+        client.pending[call] = submission.result
+        client.holdings.lend(targets, token, task)
+        client.outbound.post_locked(packed, self._handing_over(queued, call, submission))
+
+    def _handing_over(self, queued: Queued, call: bytes, keep: object) -> Callable[[Reply], None]:
+        """Return what takes the reply to a submission; it keeps what that carries."""
+        client = self._client
+
+        def acknowledged(reply: Reply, _keep: object = keep) -> None:
             refused = isinstance(reply, ReplyError)
             settle = client.holdings.take_back if refused else client.holdings.handed_over
-            client.outbound.aftermath.append(lambda: settle(targets, token, task))
+            client.outbound.aftermath.append(lambda: settle(queued.targets, f"t:{queued.task}", queued.task))
             if refused:
                 client.outbound.aftermath.append(lambda: client.verdicts.refused(call, str(reply)))
 
-        client.pending[call] = submission.result
-        client.holdings.lend(targets, token, task)
-        client.outbound.post_locked(pack(command), acknowledged)
+        return acknowledged

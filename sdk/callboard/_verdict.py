@@ -25,19 +25,27 @@ class Verdicts:
     def refused(self, call: bytes, reply: str) -> None:
         """Give a call the server's refusal as its outcome; sending it again silently would break the order."""
         if reply.startswith("GONE"):
-            error: BrokerError = ClientGoneError(
-                f"this process was declared dead and its actors were ended: {reply}. Call shutdown() and init() again."
-            )
+            error: BrokerError = self.gone(reply)
         else:
             error = BrokerRefusedError(f"the server refused the call: {reply}")
         self._client.fail(call, STATUS_LOCAL, _serde.pack(error).body)
 
+    def gone(self, why: str) -> ClientGoneError:
+        """Return the error of a client that is none any more."""
+        return ClientGoneError(
+            f"this process was declared dead and its actors were ended, or Redis has lost its data: {why}. Call "
+            "shutdown() and init() again."
+        )
+
     def no_mailbox(self, call: bytes, actor: str) -> None:
         """Give a call the death of its actor as its outcome."""
+        client = self._client
         try:
             record = self.record(actor)
+            if not (record.class_name or client.ask("EXISTS", client.keys.inbox(client.id))):
+                raise self.gone("it is not registered any more")
         except BrokerError as error:
-            self._client.fail(call, STATUS_LOCAL, _serde.pack(error).body)
+            client.fail(call, STATUS_LOCAL, _serde.pack(error).body)
             return
         self._client.fail(call, STATUS_DIED, verdicts.died(record, verdicts.cause_of(record)))
 

@@ -86,6 +86,8 @@ class Withdrawals:
         client = self._client
         said: list[Reply] = []
         sealed = client.broker.seal_outcome(client.id, outcome)
-        client.outbound.post(calls.cancel(client.keys, client.id, *sent, outcome=outcome, sealed=sealed), said.append)
+        client.outbound.post(
+            calls.cancel(client.keys, client.id, *sent[:3], outcome=outcome, sealed=sealed), said.append
+        )
         client.outbound.flush()
         return Withdrawal.IN_HAND if said == [_IN_HAND] else Withdrawal.DONE

@@ -310,7 +310,7 @@ def test_l5_nobody_listens_nothing_is_kept(on_stage: Stage) -> None:
     talker = callboard.get_actor("t")
     callboard.get(talker.say.remote("two"), timeout=BOUND)
     assert (on_stage.log_dir / f"Talker-{talker._actor_id}.out").read_text() == "one\ntwo\n"
-    assert [key for key in items(on_stage.wire.call("KEYS", "*")) if ":job:" in text(key)] == []
+    assert [key for key in items(on_stage.wire.call("KEYS", "cb:*")) if ":job:" in text(key)] == []
     callboard.kill(talker)
     wait_for_death(talker)
 

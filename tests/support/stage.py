@@ -13,7 +13,10 @@ from tests.support.waiting import wait_until
 from callboard._local import SupervisorProcess
 from callboard_broker.broker import Broker
 from callboard_broker.clusterkey import load_key, write_key_file
+from callboard_broker.deaths import killed
 from callboard_broker.embedded import EmbeddedServer
+from callboard_broker.ids import new_token
+from callboard_broker.operations import actors
 from callboard_broker.page import page_directory
 from callboard_broker.wire import Wire, integer, items, text
 
@@ -98,7 +101,14 @@ class Stage:
         try:
             wait_until(nothing, what="actors, clients, keys and processes to go", timeout=10)
         except AssertionError:
+            self._clear()
             raise AssertionError("left behind: " + ", ".join(last)) from None
+
+    def _clear(self) -> None:
+        """End the actors that a test has left, so that the next ones do not suffer from it."""
+        keys = self.broker.keys
+        for actor in [text(member) for member in items(self.wire.call("SMEMBERS", keys.actors))]:
+            self.wire.call(*actors.kill(keys, actor, new_token(), killed()))
 
 
 def _cmdline(process: psutil.Process) -> list[str]:
@@ -116,9 +126,9 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
 
 
 @contextlib.contextmanager
-def stage(**options: str) -> Iterator[Stage]:
-    """Run a callboard; options are those of the supervisor's command line."""
-    server = EmbeddedServer.start()
+def stage(server: EmbeddedServer | None = None, **options: str) -> Iterator[Stage]:
+    """Run a callboard, on a server of its own unless one is given; options are those of the supervisor."""
+    server = server or EmbeddedServer.start()
     with (
         tempfile.TemporaryDirectory(prefix="callboard-test-") as folder,
         # Its own, so that it does not see the workers of other runs on this machine.

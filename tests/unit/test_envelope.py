@@ -8,7 +8,7 @@ from callboard_broker import envelope
 from callboard_broker.clusterkey import ClusterKey
 from callboard_broker.envelope import CallWriter, Outcome, Signer
 from callboard_broker.errors import EnvelopeError, ForgedEntryError, MalformedEntryError, StaleEntryError
-from callboard_broker.wire import pack
+from callboard_broker.wire import pack, unpack
 
 KEY = ClusterKey(bytes(range(32)))
 NOW = 1_760_000_000_000
@@ -45,6 +45,21 @@ def test_the_fast_writer_writes_the_same_entry(body: bytes, method: bytes, perce
     written = CallWriter(signer(), b"1.k%d", percent).write(b"me/1", 3, method, 0, NOW, body)
     fields = envelope.call_fields(signer(), b"1.k%d", b"me/1", 3, method, 0, NOW, b"", body)
     assert written == pack(("XADD", percent, "NOMKSTREAM", "*", *fields))
+
+
+@given(body=bodies, opts=st.sampled_from([b"", b'{"carries": true}', b'{"group": "a b"}']), before=st.integers(1, NOW))
+def test_a_call_that_is_posted_again_is_the_same_but_for_its_moment(body: bytes, opts: bytes, before: int) -> None:
+    """I1: so one that has waited for long is not refused as a replay."""
+    fields = envelope.call_fields(signer(), b"1.kid", b"me/1", 3, b"add", -1, before, opts, body)
+    again = envelope.renewed(signer(), unpack(pack(("XADD", "box", "NOMKSTREAM", "*", *fields))), NOW)
+    assert again[:4] == [b"XADD", b"box", b"NOMKSTREAM", b"*"]
+    assert tuple(again[4:]) == envelope.call_fields(signer(), b"1.kid", b"me/1", 3, b"add", -1, NOW, opts, body)
+
+
+def test_what_is_not_ours_is_not_posted_again() -> None:
+    """Nothing is signed that we have not signed before."""
+    with pytest.raises(ForgedEntryError):
+        envelope.renewed(signer(target="another"), [b"XADD", b"box", b"*", *a_call()], NOW)
 
 
 @given(data=st.data())

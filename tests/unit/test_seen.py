@@ -33,3 +33,16 @@ def test_callers_do_not_share() -> None:
     assert 5 in ledger.of("a")
     assert 4 not in ledger.of("a")
     assert 1 not in ledger.of("b")
+
+
+@given(earlier=st.lists(st.integers(1, 40)), since=st.lists(st.integers(1, 40)))
+def test_what_was_finished_since_is_told(earlier: list[int], since: list[int]) -> None:
+    """I5: what a server has forgotten is the difference between two states of the ledger."""
+    ledger = Ledger()
+    for number in earlier:
+        ledger.of("a").add(number)
+    stored = {"a": ledger.of("a").stored()}
+    for number in since:
+        ledger.of("a").add(number)
+    assert ledger.beyond(stored) == {("a", number) for number in set(since) - set(earlier)}
+    assert ledger.beyond({}) == {("a", number) for number in {*since, *earlier}}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from callboard_broker.ids import worker_client_id
 from callboard_broker.scripts import script
-from callboard_broker.wire import arguments
+from callboard_broker.wire import arguments, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,6 +92,26 @@ def load_settling() -> list[Command]:
     return [script("commit").load(), script("settle").load()]
 
 
+def outcomes_in(packed: bytes) -> dict[bytes, tuple[bytes, bytes]]:
+    """Return the outcomes in a command that settles calls: sealed head and body by call id.
+
+    Of a loaded `Settlement` only those that carry nothing; of any other command none.
+    """
+    command = unpack(packed)
+    if command[:2] == [b"EVALSHA", script("commit").sha.encode()]:
+        parts = command[CommitWriter.FIXED :]
+        outcomes = parts[len(parts) // 3 :]
+    elif command[:2] == [b"EVALSHA", script("settle").sha.encode()]:
+        keys = int(command[2])
+        parts = command[5 + keys + int(command[4 + keys]) :]
+        items = [parts[at : at + Settlement.VALUES] for at in range(0, len(parts), Settlement.VALUES)]
+        outcomes = [part for *_, tokens, sealed, body in items if sealed and not tokens for part in (sealed, body)]
+    else:
+        return {}
+    pairs = zip(outcomes[::2], outcomes[1::2], strict=True)
+    return {sealed[: sealed.index(b" ")]: (sealed, body) for sealed, body in pairs}
+
+
 class CommitWriter:
     """Write commits of outcomes to one caller, ready to be sent; the script must have been loaded.
 
@@ -105,7 +125,7 @@ class CommitWriter:
     __slots__ = ("_fixed",)
 
     #: Arguments of the command beside those of the calls.
-    _FIXED: Final = 11
+    FIXED: Final = 11
 
     def __init__(self, keys: Keyspace, actor: str, token: str, caller: str) -> None:
         self._fixed = arguments(
@@ -125,7 +145,7 @@ class CommitWriter:
             return _ALONE % (
                 self._fixed, len(finished), finished, len(entry), entry, len(sealed), sealed, len(body), body
             )  # fmt: skip
-        count = self._FIXED + 3 * len(outcomes)
+        count = self.FIXED + 3 * len(outcomes)
         parts = [b"*%d\r\n%b$%d\r\n%b\r\n" % (count, self._fixed, len(finished), finished)]
         parts += [b"$%d\r\n%b\r\n" % (len(entry), entry) for entry, _, _ in outcomes]
         parts += [_OUTCOME % (len(sealed), sealed, len(body), body) for _, sealed, body in outcomes]
@@ -146,6 +166,9 @@ class Settlement:
     """
 
     __slots__ = ("_actor", "_fixed", "_inboxes", "_items", "_keys", "_positions", "_seen", "_token", "count")
+
+    #: Values of one call.
+    VALUES: Final = 7
 
     def __init__(self, keys: Keyspace, actor: str, token: str) -> None:
         self._keys = keys

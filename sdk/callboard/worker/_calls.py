@@ -56,6 +56,7 @@ class Desk:
         self._replies = replies
         self._record = record
         self._ledger = ledger
+        replies.recovery.watch(ledger)
         self._charged = {call.encode() for call in charged}
         self._signer = self._broker.signer("call", settings.actor)
         self._settlement = calls.Settlement(self._broker.keys, settings.actor, settings.token)
@@ -83,10 +84,26 @@ class Desk:
             return None
         if self.cancelled:
             self._forget()
-        if call.seq and call.seq in self._caller_of(call).finished:
-            self._discard(call)
-            return None
-        return call
+        return self.repeated(call) if call.seq and call.seq in self._caller_of(call).finished else call
+
+    def repeated(self, call: Call) -> Call | None:
+        """Settle a call that came again after it had finished; return it when it is to run again nevertheless.
+
+        Mostly its outcome lies in its caller's inbox, who takes the first and passes over the second. After a restart
+        of the server it may be gone.
+        """
+        # The answers tell which outcomes found no entry.
+        self._replies.finish()
+        recovery = self._replies.recovery
+        outcome = recovery.outcome(call)
+        if outcome is not None:
+            sealed, body = outcome
+            self._answer_fully(call, Outcome(call.id, b"", b"", body), self._caller_of(call), sealed)
+        elif recovery.runs_again(call):
+            return call
+        else:
+            self.unavailable(call, verdicts.REPEATED)
+        return None
 
     def open_still(self, call: Call) -> bool:
         """Tell whether a call that was opened before is still to be run; one that was cancelled is not."""

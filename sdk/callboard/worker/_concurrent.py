@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from callboard.worker._groups import Group, Threads
@@ -49,6 +49,7 @@ class _Running:
         task: On an async actor.
         settling: Whether the user's code is done.
         leaving: Whether it has called ``exit_actor()``, even if it caught what that raised.
+        twins: The same call, when it came again meanwhile.
     """
 
     call: Call
@@ -57,6 +58,7 @@ class _Running:
     task: asyncio.Task[None] | None = None
     settling: bool = False
     leaving: bool = False
+    twins: list[Call] = field(default_factory=list)
 
 
 _current: ContextVar[_Running | None] = ContextVar("callboard_call", default=None)
@@ -237,9 +239,23 @@ class ConcurrentExecutor:
             call = group.waiting.popleft()
             if self._desk.open_still(call):
                 self._start(call, group)
+            else:
+                self._repeat(call)
         self._look_for_the_end()
 
+    def _repeat(self, call: Call) -> None:
+        """Settle a call that was cancelled, or came again, while it waited."""
+        with self._departures():
+            again = self._desk.repeated(call)
+            if again is not None:
+                self._admit(again)
+        self._flush_soon()
+
     def _start(self, call: Call, group: Group) -> None:
+        running = self._running.get(call.id)
+        if running is not None:
+            running.twins.append(call)
+            return
         milliseconds, _, number = call.entry.partition(b"-")
         slot = self._page.slot_claim((int(milliseconds), int(number)), call.method.encode())
         running = _Running(call, group, slot)
@@ -297,6 +313,8 @@ class ConcurrentExecutor:
         del self._running[running.call.id]
         self._page.slot_free(running.slot)
         running.group.running -= 1
+        for twin in running.twins:
+            self._repeat(twin)
         self._fill(running.group)
         if not self._asked:
             with self._departures():

@@ -14,7 +14,9 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from callboard._flusher import Flusher
+from callboard.worker._recovery import Recovery
 from callboard.worker._signals import Fenced, Lost
+from callboard_broker.broker import WHO_ARE_YOU, server_id
 from callboard_broker.errors import BrokerError, BrokerUnreachableError
 from callboard_broker.operations.calls import BATCH, load_settling
 from callboard_broker.wire import ReplyError, checked, integer, pack
@@ -76,6 +78,8 @@ class Replies:
         self._journal = journal
         #: Takes the id of an item that nobody waits for.
         self.unwanted: Callable[[bytes], None] | None = None
+        self.recovery = Recovery(self._keys.seen(settings.actor))
+        self._server = ""
         self._buffer: list[_Collected] = []
         self._journaled = 0
         self._again: list[bytes] = []
@@ -232,7 +236,9 @@ class Replies:
             self._commit_refused(reply)
         elif isinstance(reply, bytes) and self.unwanted is not None:
             self.unwanted(reply)
-        self._owed.popleft()
+        command = self._owed.popleft()
+        if self.recovery.begun and isinstance(reply, int):
+            self.recovery.answered(command, reply)
 
     def _forget_if_settled(self) -> None:
         with self._sending:
@@ -274,9 +280,14 @@ class Replies:
         self._introduce()
 
     def _introduce(self) -> None:
-        replies = self._wire.pipeline([("CLIENT", "ID"), *load_settling()])
-        connection, *_ = [checked(reply) for reply in replies]
+        replies = self._wire.pipeline([("CLIENT", "ID"), WHO_ARE_YOU, *load_settling()])
+        connection, server, *_ = [checked(reply) for reply in replies]
         self._page.connected(integer(connection))
+        before, self._server = self._server, server_id(server)
+        if before not in {"", self._server}:
+            with self._sending:
+                unsettled = [*self._again, *self._owed, *_commits(self._buffer)]
+            self.recovery.begin(self._wire, unsettled)
 
 
 def _commits(collected: list[_Collected]) -> list[bytes]:

@@ -151,7 +151,7 @@ class TaskLife:
         try:
             stored = mapping(self._client.ask(*begin))
         except BrokerRefusedError as refusal:
-            if str(refusal).startswith("GONE"):
+            if refusal.code == "GONE":
                 raise
             _log.warning("what is called the task %s is none: %s", task, refusal)
             return

@@ -78,7 +78,7 @@ class Nodes:
             )
             accepted = True
         except BrokerRefusedError as refusal:
-            if not str(refusal).startswith("GONE"):
+            if refusal.code != "GONE":
                 raise
             self._expelled()
         finally:
