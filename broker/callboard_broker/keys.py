@@ -226,6 +226,11 @@ class Keyspace:
         return self._in_bucket("outbox")
 
     @property
+    def letters(self) -> bytes:
+        """STREAM: dead letters, calls that were set aside."""
+        return self._in_bucket("letters")
+
+    @property
     def requests(self) -> bytes:
         """STREAM: what whichever supervisor takes it is asked to do."""
         return self._in_bucket("requests")

@@ -102,6 +102,7 @@ class ActorRecord(ActorOutline):
         graceful_ms: Milliseconds that the graceful end may take; 0: as the supervisor says.
         hostname: Name of that host.
         output: Path there, but for the ``.out`` or ``.err`` at the end, of the files that its processes write to.
+        max_deliveries: After so many deaths of its process a call is set aside; 0: after none.
         last_id: Last entry id when the current incarnation began; what came later was submitted while it was starting.
     """
 
@@ -124,6 +125,7 @@ class ActorRecord(ActorOutline):
     max_task_retries: int = 0
     max_concurrency: int = 1
     max_pending_calls: int = -1
+    max_deliveries: int = 0
     concurrency_groups: str = ""
     detached: bool = False
     num_cpus: float = 0.0

@@ -26,6 +26,11 @@ REPEATED: Final = (
     "it has run the call, but Redis was restarted with older data and has lost the outcome; look at what the actor has "
     "done before you call again"
 )
+#: Why a call is unavailable that was set aside.
+SET_ASIDE: Final = (
+    "its process died each of the {} times that the call ran (max_deliveries), so the call was set aside: "
+    "`callboard dead show {}` tells about it"
+)
 #: Why a call is unavailable that was signed too long before it reached its mailbox.
 TOO_OLD: Final = (
     "the call was signed more than an hour before it reached the actor, so it was refused as a replay; compare the "

@@ -184,6 +184,7 @@ def _record(client: Client, definition: Definition, options: ActorOptions, *, re
         max_task_retries=options.max_task_retries,
         max_concurrency=options.max_concurrency or (ASYNC_CONCURRENCY if definition.info.asynchronous else 1),
         max_pending_calls=options.max_pending_calls,
+        max_deliveries=options.max_deliveries or client.max_deliveries,
         concurrency_groups=json.dumps(dict(options.concurrency_groups)) if options.concurrency_groups else "",
         detached=detached,
         num_cpus=options.num_cpus or 0.0,

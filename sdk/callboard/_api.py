@@ -92,8 +92,8 @@ def init(
             these say otherwise.
         ignore_reinit_error: Do nothing if this process has joined one already.
         log_to_driver: Show what this program's actors write in its terminal.
-        _system_config: ``actor_graceful_shutdown_timeout_ms``, ``heartbeat_timeout_ms`` and
-            ``idle_worker_killing_time_threshold_ms``.
+        _system_config: ``actor_graceful_shutdown_timeout_ms``, ``heartbeat_timeout_ms``,
+            ``idle_worker_killing_time_threshold_ms``, and ``max_deliveries`` for all actors that this program makes.
         **ignored: Other arguments of Ray's ``init``, accepted and ignored.
 
     Raises:
@@ -111,7 +111,9 @@ def init(
         session = _session.joined()
         if session is not None and ignore_reinit_error:
             return _context(session.client)
-        timing = Timing.from_environment().override(_system_config or {})
+        system = dict(_system_config or {})
+        deliveries = check.positive("max_deliveries", system.pop("max_deliveries")) if "max_deliveries" in system else 0
+        timing = Timing.from_environment().override(system)
         address = address or os.environ.get("CALLBOARD_ADDRESS")
         if address in {"auto", "local"}:
             from callboard._running import find_address  # noqa: PLC0415 - only needed here
@@ -120,6 +122,7 @@ def init(
         session = _session.begin(lambda: _join(address, namespace, timing, _options(num_cpus, resources, timing)))
         session.terminal = Terminal.open(session.client) if log_to_driver else None
     session.client.runtime_env = environment
+    session.client.max_deliveries = deliveries
     atexit.register(shutdown)
     return _context(session.client)
 

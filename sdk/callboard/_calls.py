@@ -10,9 +10,10 @@ from callboard import _serde
 from callboard._arguments import attach, pack_call
 from callboard._result import FINAL, Result, Sent
 from callboard._route import Outgoing, Route
+from callboard._serde import Parcel
 from callboard_broker.deaths import SEALED_TERMINATE
 from callboard_broker.envelope import TERMINATE, call_fields, renewed
-from callboard_broker.operations import actors, calls
+from callboard_broker.operations import actors, calls, letters
 from callboard_broker.wire import ReplyError, pack, unpack
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from callboard._outbound import Unacknowledged
     from callboard._stream import StreamResult
     from callboard._terms import Terms
-    from callboard_broker.envelope import Outcome
+    from callboard_broker.envelope import Call, Outcome
     from callboard_broker.wire import Reply
 
 _TERMINATE = TERMINATE.encode()
@@ -107,6 +108,25 @@ class Calls:
         if outbound.aftermath:
             outbound.clean_up()
         return call.decode(), result
+
+    def retry(self, hold: Hold, letter: str, call: Call) -> Result:
+        """Make the call of a dead letter anew, as one of this client; the result comes later.
+
+        What it carried has been released when it was set aside.
+        """
+        result = Result()
+        opts = {name: value for name, value in json.loads(call.opts or b"{}").items() if name != "carries"}
+        with self._outbound.lock:
+            route = self._routes.setdefault(hold.actor, Route(ordered=False))
+            route.seq += 1
+            out = Outgoing(
+                hold, self.next_id(), call.method.encode(), Parcel(call.body, {}, {}), call.retries, b"", result
+            )
+            self._pending[out.id] = result
+            fields = self._fields(route.seq, out, json.dumps(opts).encode() if opts else b"", call.body)
+            packed = pack(letters.retry_letter(self._client.keys, hold.actor, letter, fields))
+            self._outbound.post_locked(packed, partial(self._acknowledged, hold.actor, route.seq, out.id, packed))
+        return result
 
     def terminate(self, hold: Hold, terms: Terms) -> tuple[str, Result]:
         """Call ``__ray_terminate__``: the actor ends after the calls before it, and takes none after it."""

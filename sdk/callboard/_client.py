@@ -67,6 +67,8 @@ class Client:
         self.defined: set[str] = set()
         #: Milliseconds that its actors may take over their end; 0: as the supervisor says.
         self.graceful_ms = 0
+        #: Deaths of its actors' processes after which the call that ran each time is set aside; 0: after none.
+        self.max_deliveries = 0
         #: What the processes of its actors have, unless these say otherwise.
         self.runtime_env: dict[str, Any] = {}
         self.asker = broker.connect(f"ask:{self.id}")

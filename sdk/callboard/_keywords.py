@@ -15,6 +15,7 @@ class ActorKeywords(TypedDict, total=False):
     max_task_retries: int | None
     max_concurrency: int | None
     max_pending_calls: int | None
+    max_deliveries: int | None
     name: str | None
     namespace: str | None
     lifetime: Literal["detached", "non_detached"] | None

@@ -133,6 +133,8 @@ class ActorOptions(_Options):
         max_task_retries: Further attempts at calls whose process died; -1 for any number.
         max_concurrency: Calls that run at once; None: 1, or 1000 for async actors.
         max_pending_calls: Unfinished calls that one client may have; -1 for any number.
+        max_deliveries: Deaths of the process after which the call that ran each time is set aside, however many
+            retries it has left; None: as ``init`` was told, otherwise after none.
         name: Under which `get_actor` finds it.
         namespace: Where it has that name; None: the namespace of the client.
         lifetime: ``"detached"`` for an actor that no client's end ends.
@@ -149,6 +151,7 @@ class ActorOptions(_Options):
     max_task_retries: int = 0
     max_concurrency: int | None = None
     max_pending_calls: int = -1
+    max_deliveries: int | None = None
     name: str | None = None
     namespace: str | None = None
     lifetime: Literal["detached", "non_detached"] | None = None
@@ -166,6 +169,7 @@ class ActorOptions(_Options):
         "max_task_retries": check.count_or_infinity,
         "max_concurrency": check.positive,
         "max_pending_calls": check.limit,
+        "max_deliveries": check.positive,
         "name": check.actor_name,
         "namespace": check.namespace,
         "lifetime": check.lifetime,

@@ -80,15 +80,25 @@ def charge(call: Call, charged: bytes | None, incarnation: int) -> bytes | None:
 
     Args:
         call: The call.
-        charged: What is stored: ``<count> <incarnation>``.
+        charged: What is stored: ``<count> <incarnation> <method>``.
         incarnation: The one that died. A call that it has been charged for is not charged twice.
     """
-    count, last = (int(part) for part in charged.split()) if charged else (0, 0)
+    count, last = (int(part) for part in charged.split()[:2]) if charged else (0, 0)
     if last < incarnation:
         count += 1
     if 0 <= call.retries < count:
         return None
-    return b"%d %d" % (count, incarnation)
+    return b"%d %d %b" % (count, incarnation, call.method.encode())
+
+
+def too_often(charged: bytes, limit: int) -> bool:
+    """Tell whether a call has taken its process down so often that it is to be set aside.
+
+    Args:
+        charged: What `charge` returned.
+        limit: The actor's ``max_deliveries``; 0 for none.
+    """
+    return 0 < limit <= int(charged.split()[0])
 
 
 def restart_delay(quick_crashes: int, chance: float) -> float:

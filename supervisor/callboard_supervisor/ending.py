@@ -128,7 +128,7 @@ class Endings:
         ended = Ended(note or exit_.describe(), resident.timed_out, resident.graceful_timeout, lost)
         cause = decisions.death_of(record, ended)
         if cause is None:
-            self._settling.charge_started(record, started)
+            self._settling.charge_started(record, started, ended.words)
             quick = time.monotonic() - resident.started_at < STABLE
             resident.quick_crashes = resident.quick_crashes + 1 if quick else 1
             delay = decisions.restart_delay(resident.quick_crashes, random.random())  # noqa: S311 - no secret

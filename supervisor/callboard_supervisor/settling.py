@@ -9,13 +9,15 @@ from callboard_broker import verdicts
 from callboard_broker.deaths import STATUS_DIED, STATUS_UNAVAILABLE
 from callboard_broker.envelope import TERMINATE, Outcome, open_call
 from callboard_broker.errors import EnvelopeError, StaleEntryError
-from callboard_broker.operations import calls
+from callboard_broker.operations import calls, letters
 from callboard_broker.page import Started
 from callboard_broker.seen import Ledger
 from callboard_broker.wire import entries, items, mapping, text
 from callboard_supervisor import decisions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from callboard_broker.deaths import DeathCause
     from callboard_broker.envelope import Call
     from callboard_broker.records import ActorRecord
@@ -74,8 +76,16 @@ class Settling:
                 return Started((int(milliseconds), int(number)), ())
         return Started((0, 0), ())
 
-    def charge_started(self, record: ActorRecord, started: Started) -> None:
-        """Charge the calls that had started when the process died; settle those without retries left as unavailable."""
+    def charge_started(self, record: ActorRecord, started: Started, how: str) -> None:
+        """Charge the calls that had started when the process died.
+
+        Those without retries left are settled as unavailable, and those that have taken it down too often set aside.
+
+        Args:
+            record: The actor's record.
+            started: What had started.
+            how: How the process ended, in words.
+        """
         stream = self._keys.sealed if record.sealed else self._keys.mailbox
         watermark = "{}-{}".format(*started.watermark)
         found = self._read(stream(record.actor_id), "-", watermark) if any(started.watermark) else []
@@ -95,12 +105,15 @@ class Settling:
             if call is None or call.method == TERMINATE:
                 continue
             count = decisions.charge(call, charged.get(call.id.decode()), record.incarnation)
-            if count is not None:
+            if count is not None and not decisions.too_often(count, record.max_deliveries):
                 charges.append((call.id, count))
                 continue
-            self._add(settlement, call, Outcome(call.id, STATUS_UNAVAILABLE, b"", body))
             finished = ledger.of(call.caller)
             finished.add(call.seq)
+            if count is not None:
+                self._set_aside(record, call, (flat or [], how), finished.stored())
+                continue
+            self._add(settlement, call, Outcome(call.id, STATUS_UNAVAILABLE, b"", body))
             settlement.seen(call.caller, finished.stored())
         if settlement.count:
             self._link.call(*settlement.command())
@@ -131,6 +144,15 @@ class Settling:
             commands.append(calls.turn_away(self._keys, record.actor_id, record.token, call, outcome, sealed))
         self._link.pipeline(commands)
         return text(found[-1][0]) if found else after
+
+    def _set_aside(self, record: ActorRecord, call: Call, about: tuple[Sequence[Reply], str], finished: bytes) -> None:
+        flat, how = about
+        words = verdicts.SET_ASIDE.format(record.max_deliveries, call.id.decode())
+        outcome = Outcome(call.id, STATUS_UNAVAILABLE, b"", verdicts.unavailable(record.actor_id, words))
+        told = outcome, self._broker.seal_outcome(call.caller, outcome)
+        line = flat[1] if isinstance(flat[1], bytes) else b""
+        _log.warning("a call of %s on actor %s is set aside: %s", call.method, record.actor_id, how)
+        self._link.call(*letters.set_aside(self._keys, record, call, (line, how), told, finished))
 
     def _read(self, stream: bytes, first: str, last: str) -> list[tuple[bytes, list[Reply] | None]]:
         return entries(self._link.call("XRANGE", stream, first, last, "COUNT", BATCH))

@@ -48,7 +48,7 @@ def test_every_command_teaches(words: Sequence[str]) -> None:
     result = run(*words, "--help")
     assert result.exit_code == 0
     assert re.search(r"^  [A-Z][^.]*\.", result.output, re.MULTILINE)
-    if words != ("key",):
+    if words not in {("key",), ("dead",)}:
         assert "Examples:" in result.output
         assert f"callboard {' '.join(words)}".strip() in result.output
 

@@ -119,6 +119,7 @@ def test_a2_options_are_kept() -> None:
         "max_task_retries": -1,
         "max_concurrency": 4,
         "max_pending_calls": 100,
+        "max_deliveries": 5,
         "name": "c1",
         "namespace": "main",
         "lifetime": "detached",

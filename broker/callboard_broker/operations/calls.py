@@ -230,7 +230,7 @@ class Settlement:
 
 
 def charge(keys: Keyspace, actor: str, token: str, charges: Sequence[tuple[bytes, bytes]]) -> Command:
-    """Note how often calls have been charged: pairs of call id and ``<count> <incarnation>``."""
+    """Note how often calls have been charged: pairs of call id and ``<count> <incarnation> <method>``."""
     flat = [part for pair in charges for part in pair]
     return script("charge").eval([keys.actor(actor), keys.attempts(actor)], [token, *flat])
 

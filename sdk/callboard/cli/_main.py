@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from callboard.cli import _actions, _call, _completion, _daemons, _logs, _look, _options, _status
+from callboard.cli import _actions, _call, _completion, _daemons, _dead, _logs, _look, _options, _status
 from callboard.cli._failures import Commands
 
 
@@ -38,6 +38,7 @@ for command in (
     _logs.logs,
     _call.call,
     _actions.kill,
+    _dead.dead,
     _daemons.supervisor,
     _actions.key,
     _actions.demo,

@@ -12,10 +12,10 @@ from callboard_broker import verdicts
 from callboard_broker.host import host_id
 from callboard_broker.page import PageError, StatusPage, page_path
 from callboard_broker.records import State
-from callboard_broker.wire import integer, maybe_text
+from callboard_broker.wire import integer, mapping, maybe_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from callboard.util._reading import Reader
     from callboard_broker.records import ActorOutline, ActorRecord, NodeRecord
@@ -65,8 +65,10 @@ class Describer:
         states = [self.alone(record) for record in records]
         lengths = self._mailbox_lengths(records)
         self._learn_owners(records)
-        for record, state, length in zip(records, states, lengths, strict=True):
+        charged = self._reader.ask(*[("HGETALL", self._reader.keys.attempts(record.actor_id)) for record in records])
+        for record, state, length, charges in zip(records, states, lengths, charged, strict=True):
             state.mailbox_length = length
+            state.retried_call = _most_charged(mapping(charges))
             state.current_call = self._current_call(record)
             if record.state is State.DEAD:
                 state.death_cause = {"actor_died_error_context": self._context(record)}
@@ -134,3 +136,11 @@ class Describer:
         if cause.traceback:
             context["traceback"] = cause.traceback
         return context
+
+
+def _most_charged(charges: Mapping[str, bytes]) -> str | None:
+    found = [(int(told[0]), call, told[2]) for call, value in charges.items() if len(told := value.split()) > 2]  # noqa: PLR2004 - count, incarnation, method
+    if not found:
+        return None
+    count, call, method = max(found)
+    return f"{method.decode()} ({call}), {count} times"

@@ -63,6 +63,8 @@ class ActorState(StateSchema):
         mailbox_length: Calls that are waiting or running.
         current_call: Method that it runs, if it does so on this host; otherwise None. Of several calls at once all
             methods, in alphabetical order, with how many of each: ``fetch (3), store``.
+        retried_call: Of the calls that its process died of and that are run again, the one that has done so most often:
+            method, call and how often; None when there is none.
         ending: Whether it takes no more calls and is not DEAD yet.
         pending_reason: Why it has not been placed.
     """
@@ -84,6 +86,7 @@ class ActorState(StateSchema):
     num_restarts: int | None = None
     mailbox_length: int | None = None
     current_call: str | None = None
+    retried_call: str | None = None
     ending: bool | None = None
     pending_reason: str | None = None
 
@@ -166,10 +169,11 @@ class EventState(StateSchema):
     Attributes:
         time: When, by the server's clock, in UTC.
         event: ``created``, ``pending_creation`` or ``restarting`` (a new process is being started), ``alive``,
-            ``sealed`` (it takes no more calls), ``ending`` (its graceful end began), ``killed`` or ``dead``.
+            ``sealed`` (it takes no more calls), ``ending`` (its graceful end began), ``killed``, ``dead``, or
+            ``set_aside`` (a call that it died of too often).
         actor_id: 32 hexadecimal characters.
         node_id: Where its process is being started.
-        reason: Why it was sealed or killed, or died.
+        reason: Why it was sealed or killed, or died; the call that was set aside.
         message: Why it died, in a sentence.
         incarnation: Number of the process that is being started.
         event_id: Id of the stream's entry.
@@ -183,3 +187,32 @@ class EventState(StateSchema):
     message: str | None = None
     incarnation: int | None = None
     event_id: str | None = None
+
+
+@dataclass(slots=True)
+class DeadLetterState(StateSchema):
+    """A call that was set aside, as it took its actor's process down too often.
+
+    Attributes:
+        letter_id: What `callboard dead` calls it.
+        time: When it was set aside, by the server's clock, in UTC.
+        class_name: The actor's class.
+        method: What was called.
+        actor_id: 32 hexadecimal characters.
+        call_id: The call; before the slash its caller.
+        deliveries: How often it had run.
+        cause: How the process ended the last time.
+        name: The actor's name; empty when it has none.
+        size: Bytes of its arguments, pickled.
+    """
+
+    letter_id: str
+    time: str
+    class_name: str
+    method: str
+    actor_id: str
+    call_id: str
+    deliveries: int
+    cause: str
+    name: str | None = None
+    size: int | None = None

@@ -9,6 +9,7 @@ Filters are tuples such as ``("state", "=", "ALIVE")`` or ``("name", "!=", "")``
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -16,9 +17,18 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from callboard.util._actors import Describer
 from callboard.util._events import events
 from callboard.util._filters import Filter, Filters
+from callboard.util._letters import described, letters
 from callboard.util._names import bearers
 from callboard.util._reading import BATCH, Reader, reading
-from callboard.util._schemas import ActorState, ClientState, EventState, NameState, NodeState, StateSchema
+from callboard.util._schemas import (
+    ActorState,
+    ClientState,
+    DeadLetterState,
+    EventState,
+    NameState,
+    NodeState,
+    StateSchema,
+)
 from callboard_broker.errors import BrokerUnreachableError
 from callboard_broker.records import ActorRecord, NodeRecord
 from callboard_broker.wire import integer
@@ -31,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ActorState",
     "ClientState",
+    "DeadLetterState",
     "EventState",
     "NameState",
     "NodeState",
@@ -38,6 +49,7 @@ __all__ = [
     "get_node",
     "list_actors",
     "list_clients",
+    "list_dead_letters",
     "list_events",
     "list_names",
     "list_nodes",
@@ -50,7 +62,7 @@ _ACTOR_ID: Final = 32
 _NODE_ID: Final = 24
 _HEX: Final = frozenset("0123456789abcdef")
 #: Columns of actors that cost a look outside their records.
-_COSTLY: Final = {"mailbox_length", "current_call"}
+_COSTLY: Final = {"mailbox_length", "current_call", "retried_call"}
 
 Schema = TypeVar("Schema", bound=StateSchema)
 
@@ -224,6 +236,18 @@ def list_events(
     found: list[EventState] = []
     with reading(address, timeout) as reader:
         _collect(found, events(reader), chosen, limit, detail=detail)
+    return found
+
+
+def list_dead_letters(
+    address: str | None = None, filters: Sequence[Filter] | None = None, limit: int = 100, timeout: float = 30
+) -> list[DeadLetterState]:
+    """List the calls that were set aside, the latest first. Arguments and errors are those of `list_actors`."""
+    chosen = Filters(DeadLetterState, filters)
+    _check_limit(limit)
+    found: list[DeadLetterState] = []
+    with reading(address, timeout) as reader:
+        _collect(found, itertools.starmap(described, letters(reader)), chosen, limit, detail=True)
     return found
 
 

@@ -168,7 +168,7 @@ class Desk:
             self._broker.keys,
             self._settings.actor,
             self._settings.token,
-            [(call.id, f"{count} {self._settings.incarnation - 1}".encode())],
+            [(call.id, f"{count} {self._settings.incarnation - 1} {call.method}".encode())],
         )
         self._replies.ask(command)
         self._charged.add(call.id)
