@@ -42,7 +42,7 @@ def test_l1_a_living_actor_is_described(board: Board) -> None:
         "node_id": node, "pid": 4711, "ray_namespace": "tests", "serialized_runtime_env": '{"env_vars": {}}',
         "required_resources": {"CPU": 1.0, "gpu": 2}, "death_cause": None, "is_detached": True,
         "placement_group_id": None, "repr_name": "", "num_restarts": 0, "mailbox_length": 3, "current_call": None,
-        "ending": False, "pending_reason": None,
+        "retried_call": None, "ending": False, "pending_reason": None,
     }  # fmt: skip
     (found,) = state.list_actors(detail=True)
     assert found.asdict() == whole

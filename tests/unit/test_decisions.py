@@ -155,3 +155,13 @@ def test_causes_survive_being_stored() -> None:
 def test_a9_workers_for_a_queue(queue: Queued, free: float, wanted: int) -> None:
     """As many as tasks wait for, and as there is room for, on a node with four CPUs."""
     assert decisions.workers_wanted(queue, {"CPU": free}, 4) == wanted
+
+
+@given(limit=st.integers(0, 5), deaths=st.integers(1, 12))
+def test_i10_a_call_is_set_aside_when_it_has_died_so_often(limit: int, deaths: int) -> None:
+    """However many retries it has left; without a limit never."""
+    charged: bytes | None = None
+    for incarnation in range(1, deaths + 1):
+        charged = decisions.charge(a_call(-1), charged, incarnation)
+        assert charged is not None
+        assert decisions.too_often(charged, limit) == (limit > 0 and incarnation >= limit)
