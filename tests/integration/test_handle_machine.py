@@ -72,7 +72,7 @@ class Machine(RuleBasedStateMachine):
         """Make an actor here."""
         place = self._place("mine")
         self.mine[place] = self.ray.remote(Mortal).remote(str(self.notes))
-        self.targets.append(Target(self.mine[place]._actor_id, None, {place}))
+        self._created(Target(self.mine[place]._actor_id, None, {place}))
 
     @rule(keeper=PICK)
     def create_elsewhere(self, keeper: int) -> None:
@@ -80,7 +80,7 @@ class Machine(RuleBasedStateMachine):
         number = self._keeper(keeper)
         place = self._place(f"keeper {number}")
         actor = self.ray.get(self.cupboards[number].make.remote(place, str(self.notes)), timeout=BOUND)
-        self.targets.append(Target(actor, number, {place}))
+        self._created(Target(actor, number, {place}))
 
     @precondition(lambda self: self._held("mine"))
     @rule(pick=PICK, keeper=PICK, nest=st.sampled_from(sorted(NESTS)), waits=st.booleans())
@@ -198,6 +198,12 @@ class Machine(RuleBasedStateMachine):
         self.alive_while_held()
 
     # Helpers.
+
+    def _created(self, target: Target) -> None:
+        # Creating does not wait for the server.
+        key = self.stage.broker.keys.actor(target.actor)
+        wait_until(lambda: self.stage.wire.call("EXISTS", key), what="the record")
+        self.targets.append(target)
 
     def _look(self, target: Target) -> tuple[str, str]:
         reply = self.stage.wire.call("HMGET", self.stage.broker.keys.actor(target.actor), "state", "sealed")
