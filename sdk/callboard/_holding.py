@@ -61,6 +61,8 @@ class Holdings:
         self._client = client
         self._holds: weakref.WeakValueDictionary[str, Hold] = weakref.WeakValueDictionary()
         self._tokens: weakref.WeakValueDictionary[str, Tokens] = weakref.WeakValueDictionary()
+        #: What is lent to messages that have not arrived, by what the index says of it.
+        self._lent: dict[str, tuple[str, str, str]] = {}
         self._numbers = itertools.count(1)
         # What it sends about a hold must not be overtaken by what it decides about it.
         self._lock = client.outbound.lock
@@ -87,12 +89,15 @@ class Holdings:
             return hold
 
     def again(self) -> list[Unacknowledged]:
-        """Return what tells the broker once more what is held, as it may have forgotten."""
+        """Return what tells the broker once more what is held and lent, as it may have forgotten."""
         client = self._client
-        return [
+        found: list[Unacknowledged] = [
             (pack(clients.hold_actor(client.keys, client.id, hold.actor, hold.holder, hold.member)), _ignore)
             for hold in list(self._holds.values())
         ]
+        for target, token, recipient in self._lent.values():
+            found += self.lending([target], token, recipient)
+        return found
 
     def next_holder(self) -> tuple[str, int]:
         """Return a name for this client as a holder, and the number in it.
@@ -119,7 +124,17 @@ class Holdings:
         return tokens
 
     def lend(self, targets: Sequence[str], token: str, recipient: str) -> None:
-        """Add a token to each target, before the message that carries them is sent on the same connection."""
+        """Add a token to each target, before the message that carries them is sent on the same connection.
+
+        It is to be handed over (`handed_over`) or taken back (`take_back`).
+        """
+        with self._lock:
+            for target in targets:
+                self._lent[_lent(target, token, recipient)] = target, token, recipient
+            self.lend_away(targets, token, recipient)
+
+    def lend_away(self, targets: Sequence[str], token: str, recipient: str) -> None:
+        """Do what `lend` does for a message whose arrival is settled by whoever takes it, such as a result."""
         with self._lock:
             for packed, acknowledged in self.lending(targets, token, recipient):
                 self._client.outbound.post_locked(packed, acknowledged)
@@ -140,13 +155,17 @@ class Holdings:
     def handed_over(self, targets: Sequence[str], token: str, recipient: str) -> None:
         """Note that the message has arrived: its recipient answers for the tokens from now on."""
         members = [_lent(target, token, recipient) for target in targets]
+        for member in members:
+            self._lent.pop(member, None)
         if members:
             self._client.outbound.post(("SREM", self._client.keys.holds(self._client.id), *members), _ignore)
 
     def take_back(self, targets: Sequence[str], token: str, recipient: str) -> None:
         """Release the tokens of a message that never arrived."""
         for target in targets:
-            self._return(target, token, _lent(target, token, recipient))
+            member = _lent(target, token, recipient)
+            self._lent.pop(member, None)
+            self._return(target, token, member)
 
     def _return_tokens(self, token: str, targets: list[str], member: str) -> None:
         # The index names them until all are released.

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Final
 from callboard.exceptions import RaySystemError
 from callboard_broker.envelope import open_outcome
 from callboard_broker.errors import BrokerUnreachableError, EnvelopeError
-from callboard_broker.wire import checked, entries, pairs, stream_entries
+from callboard_broker.wire import checked, pairs, stream_entries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from callboard._outbound import Outbound
     from callboard_broker.envelope import Outcome, Signer
@@ -112,16 +112,6 @@ class Inbox:
                 raise RaySystemError(self.abandoned)
         return True
 
-    def all_outcomes(self, wire: Wire) -> dict[bytes, Outcome]:
-        """Read, on another connection, all that is in the inbox; return the first outcome of each call."""
-        found: dict[bytes, Outcome] = {}
-        after = b"-"
-        while read := entries(wire.call("XRANGE", self._key, after, "+", "COUNT", _COUNT)):
-            for outcome in self._opened(read):
-                found.setdefault(outcome.call, outcome)
-            after = b"(" + read[-1][0]
-        return found
-
     def wake(self) -> None:
         """Let waiting threads look again."""
         if self._listening:
@@ -204,25 +194,22 @@ class Inbox:
         return self._wire.fileno() in heard
 
     def _take(self, read: list[tuple[bytes, list[Reply] | None]]) -> None:
-        for outcome in self._opened(read):
-            self._read_since_trim[0] += 1
-            self._read_since_trim[1] += len(outcome.body)
-            self._deliver(outcome)
-        if read:
-            self._last = read[-1][0]
+        for entry, flat in read:
+            self._last = entry
+            for sealed, body in pairs(flat or ()):
+                self._read_since_trim[0] += 1
+                self._read_since_trim[1] += len(body)
+                try:
+                    outcome = open_outcome(self._signer, sealed, body)
+                except EnvelopeError as error:
+                    _log.warning("something in the inbox was refused: %s", error)
+                    continue
+                self._deliver(outcome)
         if self._read_since_trim[0] >= _TRIM_COUNT or self._read_since_trim[1] >= _TRIM_BYTES:
             self._read_since_trim = [0, 0]
             milliseconds, _, number = self._last.partition(b"-")
             beyond = b"%s-%d" % (milliseconds, int(number) + 1)
             self._outbound.post(("XTRIM", self._key, "MINID", beyond), lambda _: None)
-
-    def _opened(self, read: list[tuple[bytes, list[Reply] | None]]) -> Iterator[Outcome]:
-        for _, flat in read:
-            for sealed, body in pairs(flat or ()):
-                try:
-                    yield open_outcome(self._signer, sealed, body)
-                except EnvelopeError as error:
-                    _log.warning("something in the inbox was refused: %s", error)
 
     def _reconnect(self) -> None:
         self._wire.close()

@@ -1,13 +1,12 @@
 """What a client does about a server that has been restarted, and may have forgotten what it had acknowledged.
 
 A server that comes back with an older copy of its data no longer knows what was posted since, and does not say so. So
-what is held is told again, and every call without an outcome is posted again, with the same id and number and in order;
-where the server had not forgotten, the actor's ledger tells them from new ones.
+what is held is told again, and every call without an outcome is posted again, with the same id and number and in order.
+What the server had not forgotten, also of outcomes on their way, the actor's ledger tells from what is new.
 """
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from callboard._result import Queued, Sent
@@ -17,7 +16,6 @@ from callboard_broker.wire import integer
 if TYPE_CHECKING:
     from callboard._client import Client
     from callboard._outbound import Unacknowledged
-    from callboard_broker.envelope import Outcome
     from callboard_broker.wire import Wire
 
 
@@ -48,23 +46,12 @@ class Recovery:
         if not integer(wire.call("EXISTS", client.keys.inbox(client.id))):
             # The next heartbeat will find the same, and tell those who wait.
             return []
-        came = client.inbox.all_outcomes(wire)
-        for outcome in came.values():
-            client.outbound.aftermath.append(partial(self._deliver, outcome))
         found = client.holdings.again()
         for call, result in list(client.pending.items()):
             sent = result.sent
-            if call in came:
-                continue
             if isinstance(sent, Sent):
                 found += client.calls.again(call, sent)
             elif isinstance(sent, Queued) and sent.command:
                 found += client.tasks.again(call, sent)
         self._server = server
         return found
-
-    def _deliver(self, outcome: Outcome) -> None:
-        # One that has been read meanwhile must not give back a second time what it carries.
-        if outcome.call in self._client.pending:
-            self._client.deliver(outcome)
-            self._client.inbox.wake()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from callboard.worker._mailbox import Mailbox
     from callboard.worker._replies import Replies
     from callboard.worker._runner import Runner
+    from callboard.worker._watch import Watch
     from callboard_broker.envelope import Call, Outcome
     from callboard_broker.page import StatusPage
     from callboard_broker.wire import Command, Wire
@@ -73,12 +75,14 @@ class Line:
         replies: Where outcomes go.
         desk: Opens and answers calls.
         page: Told what starts, before it starts.
+        watch: Knows until when nobody can have taken this worker's place.
     """
 
     mailbox: Mailbox
     replies: Replies
     desk: Desk
     page: StatusPage
+    watch: Watch
 
 
 class ConcurrentExecutor:
@@ -96,6 +100,7 @@ class ConcurrentExecutor:
         self, line: Line, runner: Runner, info: ClassInfo, limits: Mapping[str, int], loop: asyncio.Runner
     ) -> None:
         self._mailbox, self._replies, self._desk, self._page = line.mailbox, line.replies, line.desk, line.page
+        self._watch = line.watch
         self._runner = runner
         self._group_of = {name: method.options.get("concurrency_group") for name, method in info.methods.items()}
         self._groups = {name: Group(limit) for name, limit in limits.items()}
@@ -235,6 +240,8 @@ class ConcurrentExecutor:
 
     def _fill(self, group: Group) -> None:
         while group.waiting and group.running < group.limit and self._way_out is None:
+            if time.monotonic_ns() > self._watch.certain_until and not self._stands():
+                return
             self._in_hand -= 1
             call = group.waiting.popleft()
             if self._desk.open_still(call):
@@ -242,6 +249,13 @@ class ConcurrentExecutor:
             else:
                 self._repeat(call)
         self._look_for_the_end()
+
+    def _stands(self) -> bool:
+        """Tell whether this still is the present incarnation: it was stopped for long, perhaps."""
+        with self._departures():
+            self._replies.confirm()
+            return True
+        return False
 
     def _repeat(self, call: Call) -> None:
         """Settle a call that was cancelled, or came again, while it waited."""

@@ -175,8 +175,8 @@ class Life:
     def _executor_for(self, desk: Desk, replies: Replies) -> Executor:
         runner = Runner(self._instance, self._record)
         if self._loop is None:
-            return SerialExecutor(self._mailbox, desk, runner, self._page, self._seal_from_aside)
-        line = Line(self._mailbox, replies, desk, self._page)
+            return SerialExecutor(self._mailbox, desk, runner, self._page, self._watch, self._seal_from_aside)
+        line = Line(self._mailbox, replies, desk, self._page, self._watch)
         return ConcurrentExecutor(line, runner, self._creation.info, self._limits, self._loop)
 
     def _seal_from_aside(self) -> None:

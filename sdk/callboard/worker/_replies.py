@@ -19,7 +19,7 @@ from callboard.worker._signals import Fenced, Lost
 from callboard_broker.broker import WHO_ARE_YOU, server_id
 from callboard_broker.errors import BrokerError, BrokerUnreachableError
 from callboard_broker.operations.calls import BATCH, load_settling
-from callboard_broker.wire import ReplyError, checked, integer, pack
+from callboard_broker.wire import ReplyError, checked, integer, maybe_text, pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -202,6 +202,18 @@ class Replies:
                 return [_answer(reply) for reply in self._wire.pipeline(command)]
             except BrokerUnreachableError:
                 self._take_over()
+
+    def confirm(self) -> None:
+        """Ask whether this still is the present incarnation.
+
+        Raises:
+            Fenced: This incarnation is over.
+            Lost: The broker could not be reached for too long.
+        """
+        settings = self._settings
+        (token,) = self.ask(("HGET", self._keys.actor(settings.actor), "token"))
+        if maybe_text(token) != settings.token:
+            raise Fenced("a newer incarnation took over while this one was stopped")
 
     def close(self) -> None:
         """Close the connection; what is unacknowledged stays so."""

@@ -181,7 +181,7 @@ class Runner:
             return Outcome(identity, status, b"", parcel.body)
         # Before the outcome is committed, which answers for it from then on.
         caller = identity.decode().rpartition("/")[0]
-        _session.client().holdings.lend(parcel.targets, f"r:{identity.decode()}", caller)
+        _session.client().holdings.lend_away(parcel.targets, f"r:{identity.decode()}", caller)
         return Outcome(identity, status, " ".join(parcel.targets).encode(), parcel.body)
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from callboard.worker._calls import Desk
     from callboard.worker._mailbox import Mailbox
     from callboard.worker._runner import Runner
+    from callboard.worker._watch import Watch
     from callboard_broker.envelope import Call, Outcome
     from callboard_broker.page import StatusPage
     from callboard_broker.wire import Command
@@ -31,16 +32,24 @@ class SerialExecutor:
         desk: Opens and answers them.
         runner: Runs them.
         page: Told what starts, before it starts.
+        watch: Knows until when nobody can have taken this worker's place.
         seal: Seals the mailbox, which ends the wait for calls.
     """
 
     def __init__(
-        self, mailbox: Mailbox, desk: Desk, runner: Runner, page: StatusPage, seal: Callable[[], None]
+        self,
+        mailbox: Mailbox,
+        desk: Desk,
+        runner: Runner,
+        page: StatusPage,
+        watch: Watch,
+        seal: Callable[[], None],
     ) -> None:
         self._mailbox = mailbox
         self._desk = desk
         self._runner = runner
         self._page = page
+        self._watch = watch
         self._seal = seal
         self._leaving = Leaving.NO
         #: Methods that took long when they ran last.
@@ -119,6 +128,9 @@ class SerialExecutor:
             return True
         dash = entry.find(b"-")
         began = time.monotonic_ns()
+        if began > self._watch.certain_until:
+            # Stopped for long, perhaps: another may run this call by now.
+            self._mailbox.confirm()
         self._page.call_started(int(entry[:dash]), int(entry[dash + 1 :]), method.encode())
         self._running = call
         if self._leaves_with_the_call():

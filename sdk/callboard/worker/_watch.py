@@ -70,10 +70,14 @@ class Watch:
         self._settings = settings
         self._page = page
         self._place = place
+        # Half of what it takes to count as lost: the beat that was missed may have been long before this look.
+        self._certainty = int(settings.heartbeat_timeout * 1e9 / 2)
         self._wire: Wire | None = None
         self._node = settings.node
         self._node_beat = ""
         self._moved_at = time.monotonic()
+        #: Nanoseconds of the monotonic clock until when nobody can have taken this worker's place.
+        self.certain_until = time.monotonic_ns() + self._certainty
         self._told: Told | None = None
         self._last_told: bytes = b"0-0"
         self._stopped = False
@@ -120,6 +124,7 @@ class Watch:
         keys = settings.broker.keys
         if self._wire is None:
             self._wire = settings.broker.connect(f"watch:{place.whose}")
+        looked_at = time.monotonic_ns()
         record, about, *_ = self._wire.pipeline(
             [place.question, ("HMGET", keys.node(self._node), "beat", "pid", "start_time"), *place.beside]
         )
@@ -127,6 +132,7 @@ class Watch:
         if token != place.answer and not self._stopped:
             self._page.leave_note("a newer incarnation took over, or the actor was ended")
             os._exit(FENCED)
+        self.certain_until = looked_at + self._certainty
         # Another supervisor may have taken over.
         self._node = node or self._node
         beat, pid, began = (maybe_text(part) for part in items(about))
