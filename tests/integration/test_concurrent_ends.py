@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.support.kinds import KINDS, Swift, create
-from tests.support.looking import death, state, wait_for_death, wait_for_end, wait_for_restart
+from tests.support.looking import state, wait_for_death, wait_for_end, wait_for_restart
 from tests.support.mortals import Notes
 from tests.support.waiting import wait_until
 
@@ -194,7 +194,7 @@ def test_k1_kill_ends_all_that_runs(ray: ModuleType, notes: Notes, gate: Path, k
     wait_for_end(pid)
     for ref in [*refs, actor.note.remote("later")]:
         raises(ray, ref, ray.exceptions.ActorDiedError)
-    assert death(actor)["reason"] == "RAY_KILL"
+    assert wait_for_death(actor)["reason"] == "RAY_KILL"
     assert sorted(notes.lines()[1:]) == ["held 0 began", "held 1 began"]
 
 

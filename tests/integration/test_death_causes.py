@@ -32,7 +32,7 @@ CONTEXT_KEYS = {
     "error_message", "owner_id", "owner_ip_address", "node_ip_address", "pid", "ray_namespace", "class_name",
     "actor_id", "name", "never_started", "reason",
 }  # fmt: skip
-OWN_KEYS = {"mailbox_length", "current_call", "ending", "pending_reason"}
+OWN_KEYS = {"mailbox_length", "current_call", "retried_call", "ending", "pending_reason"}
 
 
 @dataclass

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from tests.support.looking import death, state, wait_for_death, wait_for_end, wait_for_restart
+from tests.support.looking import state, wait_for_death, wait_for_end, wait_for_restart
 from tests.support.mortals import Mortal, Notes, crash, pause
 from tests.support.stage import Stage
 from tests.support.waiting import wait_until
@@ -340,4 +340,4 @@ def test_x6_a_constructor_that_leaves(ray: ModuleType, notes: Notes, way: str) -
         ray.get(actor.pid.remote(), timeout=BOUND)
     assert wait_for_death(actor)["exit_type"] == "INTENDED_USER_EXIT"
     assert notes.lines() == ["init", "atexit"]
-    assert death(actor)["never_started"]
+    assert wait_for_death(actor)["never_started"]
