@@ -81,7 +81,8 @@ class StreamReader:
 
     def _hand_over(self, key: bytes, entry: bytes, flat: object) -> None:
         try:
-            told = {name: value.decode() for name, value in fields(flat or ()).items()}  # type: ignore[arg-type]
+            # Whatever it is, it has to be taken: one that cannot be read must not be read again and again.
+            told = {name: value.decode(errors="backslashreplace") for name, value in fields(flat or ()).items()}  # type: ignore[arg-type]
             self._take(key, entry, told)
         except BrokerError as error:
             _log.warning("%s of %s waits for the next sweep: %s", text(entry), text(key), error)
