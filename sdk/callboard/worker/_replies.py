@@ -152,12 +152,15 @@ class Replies:
             Fenced: This incarnation is over.
             Lost: The broker could not be reached for too long.
         """
-        try:
-            self._send()
-            if len(self._owed) > _OWED:
-                self._read_answers()
-        except BrokerUnreachableError:
-            self._take_over()
+        while True:
+            try:
+                self._send()
+                if len(self._owed) > _OWED:
+                    self._read_answers()
+                return
+            except BrokerUnreachableError:
+                # What was owed is sent now: nobody may have a reason to flush for long.
+                self._take_over()
 
     def collect(self) -> None:
         """Take the answers that have come, without waiting.
