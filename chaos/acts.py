@@ -1,0 +1,63 @@
+"""The acts of a chaos run: which faults strike together, in which setting, and what the history is held to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from chaos.checker import Rules
+from chaos.nemesis import parties, server, workers
+from chaos.theatre import Setting
+
+if TYPE_CHECKING:
+    from chaos.nemesis.fault import Fault
+
+__all__ = ["ACTS", "Act"]
+
+#: Seconds in which a call must have its outcome when nothing happens: heartbeat timeouts, backoffs of restarts, and a
+#: machine that others use, too.
+_BOUND: Final = 15.0
+
+
+@dataclass(frozen=True)
+class Act:
+    """Some faults that strike one theatre.
+
+    Attributes:
+        name: What it is called.
+        faults: They strike in turn, in an order that chance decides.
+        setting: What the theatre is like.
+        rules: What the history is held to.
+        pause: Seconds between two strikes, at least and at most.
+        least: How often something must have been hit, in all, per fault.
+    """
+
+    name: str
+    faults: tuple[Fault, ...]
+    setting: Setting = field(default_factory=Setting)
+    rules: Rules = field(default_factory=lambda: Rules(_BOUND))
+    pause: tuple[float, float] = (0.05, 0.5)
+    least: int = 1
+
+
+ACTS: Final = (
+    Act("workers", workers.KILLED),
+    Act("zombies", workers.STOPPED),
+    Act("supervisors", parties.SUPERVISORS),
+    Act("adoption", parties.TAKEN_OVER, rules=Rules(_BOUND, restarts=False)),
+    Act("callers", parties.CALLERS),
+    Act("nodes", parties.NODE_LOST, Setting(nodes=2)),
+    Act("always", server.KILLED, Setting(fsync="always")),
+    Act("everysec", server.KILLED, Setting(fsync="everysec")),
+    Act("rollback", server.PUT_BACK, Setting(fsync="always"), Rules(_BOUND, forgets=True)),
+    Act("connections", server.CUT),
+    Act("scripts", server.FORGOTTEN),
+    Act("memory", server.FULL_MEMORY, rules=Rules(_BOUND, frozenset({"BrokerRefusedError"}))),
+    Act("disk", server.FULL_DISK, Setting(fsync="everysec"), Rules(_BOUND, frozenset({"BrokerRefusedError"}))),
+    Act(
+        "everything",
+        (*workers.KILLED, *workers.STOPPED, *parties.SUPERVISORS, *parties.CALLERS, *server.KILLED, *server.CUT,
+         *server.FORGOTTEN),
+        Setting(fsync="always"),
+    ),
+)  # fmt: skip
