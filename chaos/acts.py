@@ -17,6 +17,9 @@ __all__ = ["ACTS", "Act"]
 #: Seconds in which a call must have its outcome when nothing happens: heartbeat timeouts, backoffs of restarts, and a
 #: machine that others use, too.
 _BOUND: Final = 15.0
+#: Nothing that strikes ends a process, so nothing may be restarted; and a full server refuses calls, in so many words.
+_STEADY: Final = Rules(_BOUND, restarts=False)
+_REFUSING: Final = Rules(_BOUND, frozenset({"BrokerRefusedError"}), restarts=False)
 
 
 @dataclass(frozen=True)
@@ -42,18 +45,18 @@ class Act:
 
 ACTS: Final = (
     Act("workers", workers.KILLED),
-    Act("zombies", workers.STOPPED),
+    Act("zombies", workers.STOPPED, rules=_STEADY),
     Act("supervisors", parties.SUPERVISORS),
-    Act("adoption", parties.TAKEN_OVER, rules=Rules(_BOUND, restarts=False)),
+    Act("adoption", parties.TAKEN_OVER, rules=_STEADY),
     Act("callers", parties.CALLERS),
     Act("nodes", parties.NODE_LOST, Setting(nodes=2)),
-    Act("always", server.KILLED, Setting(fsync="always")),
-    Act("everysec", server.KILLED, Setting(fsync="everysec")),
+    Act("always", server.KILLED, Setting(fsync="always"), _STEADY),
+    Act("everysec", server.KILLED, Setting(fsync="everysec"), _STEADY),
     Act("rollback", server.PUT_BACK, Setting(fsync="always"), Rules(_BOUND, forgets=True)),
-    Act("connections", server.CUT),
-    Act("scripts", server.FORGOTTEN),
-    Act("memory", server.FULL_MEMORY, rules=Rules(_BOUND, frozenset({"BrokerRefusedError"}))),
-    Act("disk", server.FULL_DISK, Setting(fsync="everysec"), Rules(_BOUND, frozenset({"BrokerRefusedError"}))),
+    Act("connections", server.CUT, rules=_STEADY),
+    Act("scripts", server.FORGOTTEN, rules=_STEADY),
+    Act("memory", server.FULL_MEMORY, rules=_REFUSING),
+    Act("disk", server.FULL_DISK, Setting(fsync="everysec"), _REFUSING),
     Act(
         "everything",
         (*workers.KILLED, *workers.STOPPED, *parties.SUPERVISORS, *parties.CALLERS, *server.KILLED, *server.CUT,

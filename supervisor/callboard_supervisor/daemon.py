@@ -136,7 +136,7 @@ class Daemon:
         for resident in list(self._house.residents.by_actor.values()):
             if resident.process is not None:
                 resident.process.kill_group()
-            resident.forget_process(self._house.node)
+            resident.forget_process()
             self._house.residents.dismiss(resident.actor)
         self._caretaker.pools.forget_all()
 

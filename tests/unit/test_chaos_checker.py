@@ -3,7 +3,6 @@
 import ast
 import itertools
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,7 @@ class Story:
     def __init__(self, terms: str = "ordered retried") -> None:
         self.events: list[Event] = []
         self._terms = terms
-        self._clock: Iterator[int] = itertools.count(SECOND, 1_000_000)
+        self._clock = itertools.count(SECOND, 1_000_000)
         self._late = 0
         self.born("one")
 
