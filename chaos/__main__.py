@@ -9,11 +9,10 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final
 
+from chaos import report
 from chaos.acts import ACTS
 from chaos.play import play
 from rich.console import Console
-
-from chaos import report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

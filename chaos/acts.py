@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from chaos.checker import Rules
-from chaos.nemesis import parties, server, workers
+from chaos.nemesis import network, parties, server, workers
 from chaos.theatre import Setting
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ __all__ = ["ACTS", "Act"]
 #: Seconds in which a call must have its outcome when nothing happens: heartbeat timeouts, backoffs of restarts, and a
 #: machine that others use, too.
 _BOUND: Final = 15.0
+#: Seconds between deaths of the server, so that everybody has come back from one before the next.
+_APART: Final = (1.0, 2.0)
 #: Nothing that strikes ends a process, so nothing may be restarted; and a full server refuses calls, in so many words.
 _STEADY: Final = Rules(_BOUND, restarts=False)
 _REFUSING: Final = Rules(_BOUND, frozenset({"BrokerRefusedError"}), restarts=False)
@@ -47,16 +49,19 @@ ACTS: Final = (
     Act("workers", workers.KILLED),
     Act("zombies", workers.STOPPED, rules=_STEADY),
     Act("supervisors", parties.SUPERVISORS),
-    Act("adoption", parties.TAKEN_OVER, rules=_STEADY),
+    Act("adoption", parties.TAKEN_OVER, Setting(heartbeat_timeout=5.0), _STEADY),
     Act("callers", parties.CALLERS),
     Act("nodes", parties.NODE_LOST, Setting(nodes=2)),
-    Act("always", server.KILLED, Setting(fsync="always"), _STEADY),
-    Act("everysec", server.KILLED, Setting(fsync="everysec"), _STEADY),
+    Act("always", server.KILLED, Setting(fsync="always", heartbeat_timeout=5.0), _STEADY, pause=_APART),
+    Act("everysec", server.KILLED, Setting(fsync="everysec", heartbeat_timeout=5.0), _STEADY, pause=_APART),
     Act("rollback", server.PUT_BACK, Setting(fsync="always"), Rules(_BOUND, forgets=True)),
-    Act("connections", server.CUT, rules=_STEADY),
+    Act("connections", server.CUT, Setting(heartbeat_timeout=5.0), _STEADY),
     Act("scripts", server.FORGOTTEN, rules=_STEADY),
     Act("memory", server.FULL_MEMORY, rules=_REFUSING),
     Act("disk", server.FULL_DISK, Setting(fsync="everysec"), _REFUSING),
+    Act("network", network.LOSSES, Setting(proxied=True)),
+    Act("silence", network.GONE_SILENT, Setting(proxied=True), Rules(60.0)),
+    Act("blackout", server.BLACKOUT, Setting(fsync="everysec", heartbeat_timeout=15.0), _STEADY, pause=(5.0, 10.0)),
     Act(
         "everything",
         (*workers.KILLED, *workers.STOPPED, *parties.SUPERVISORS, *parties.CALLERS, *server.KILLED, *server.CUT,

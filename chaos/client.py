@@ -29,7 +29,7 @@ _PACE: Final = 0.015
 #: One call in so many carries something that may kill who reads it.
 _SNARES: Final = 4
 #: Seconds after which nobody waits for a call any more: it is lost.
-_PATIENCE: Final = 100.0
+_PATIENCE: Final = 70.0
 
 
 class Caller:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Self
 import psutil
 import redis
 from chaos.history import Kind, Pen
+from chaos.link import Link
 from chaos.node import Node
 from chaos.roles import NAMESPACE, ROLES
 from chaos.server import Server
@@ -26,14 +27,12 @@ if TYPE_CHECKING:
     import random
     from types import TracebackType
 
-__all__ = ["HEARTBEAT_TIMEOUT", "Setting", "Theatre"]
+__all__ = ["Setting", "Theatre"]
 
-#: Seconds without a heartbeat after which somebody counts as lost.
-HEARTBEAT_TIMEOUT: Final = 1.5
 #: Callers at a time.
 _CALLERS: Final = 2
 #: Seconds in which callers must have their last outcomes, and in which everything must be gone.
-_LAST_OUTCOMES: Final = 110.0
+_LAST_OUTCOMES: Final = 75.0
 _GONE: Final = 30.0
 #: Seconds in which a new caller must have made its first call.
 _BEGUN: Final = 20.0
@@ -49,10 +48,14 @@ class Setting:
     Attributes:
         fsync: Redis' `appendfsync`; nothing for a server that keeps no file.
         nodes: Supervisors; each but the first believes that it is on a host of its own.
+        proxied: Whether callers, and supervisors with their workers, each have a proxy before the server.
+        heartbeat_timeout: Seconds without a heartbeat after which somebody counts as lost.
     """
 
     fsync: str = ""
     nodes: int = 1
+    proxied: bool = False
+    heartbeat_timeout: float = 1.5
 
 
 class Theatre:
@@ -62,6 +65,7 @@ class Theatre:
         history: The directory of the history.
         server: The server, and ``redis`` to speak to it.
         nodes: The supervisors.
+        links: Proxies before the server, if there are some: that of callers, and that of nodes.
         chance: What is left to chance.
     """
 
@@ -78,11 +82,19 @@ class Theatre:
             "CALLBOARD_KEY_FILE": str(self.place / "cluster.key"),
             "CALLBOARD_ADDRESS": self.server.address,
             "CALLBOARD_SHM_DIR": str(self._pages),
-            "CALLBOARD_HEARTBEAT_TIMEOUT": str(HEARTBEAT_TIMEOUT),
+            "CALLBOARD_HEARTBEAT_TIMEOUT": str(setting.heartbeat_timeout),
             _MARK: self.place.name,
         }
         hosts = ["", *(f"host {number}" for number in range(1, setting.nodes))]
-        self.nodes = [Node(self.place, self._environ, host) for host in hosts]
+        self.links: list[Link] = []
+        self._doors: list[Path] = []
+        of_nodes = dict(self._environ)
+        if setting.proxied:
+            self._doors = [self.place / "callers.sock", self.place / "nodes.sock"]
+            self._environ["CALLBOARD_ADDRESS"], of_nodes["CALLBOARD_ADDRESS"] = (
+                f"unix://{door}" for door in self._doors
+            )
+        self.nodes = [Node(self.place, of_nodes, host) for host in hosts]
         self._callers: dict[str, subprocess.Popen[bytes]] = {}
         self._called = 0
 
@@ -91,6 +103,7 @@ class Theatre:
         try:
             self.server.start()
             self.redis = redis.Redis(unix_socket_path=str(self.server.socket))
+            self.links = [Link(door, self.server.socket) for door in self._doors]
             for node in self.nodes:
                 node.start()
             self._run("open")
@@ -241,6 +254,8 @@ class Theatre:
         for node in self.nodes:
             if node.runs:
                 node.kill()
+        for link in self.links:
+            link.stop()
         self.server.stop()
         self.pen.close()
         shutil.rmtree(self._pages, ignore_errors=True)

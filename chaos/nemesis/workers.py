@@ -7,11 +7,10 @@ import time
 from typing import TYPE_CHECKING, Final
 
 import psutil
+from chaos import cast
 from chaos.history import Kind
 from chaos.nemesis.fault import Fault
 from chaos.waiting import wait_until
-
-from chaos import cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
