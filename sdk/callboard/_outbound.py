@@ -175,6 +175,8 @@ class Outbound:
             if self._unacknowledged:
                 for reply in self._wire.available():
                     self._hand_over(reply)
+                if self._unacknowledged and self._wire.silent:
+                    raise BrokerUnreachableError("the server has fallen silent")
         except BrokerUnreachableError:
             self._send_again()
 

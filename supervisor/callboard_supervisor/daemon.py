@@ -74,6 +74,7 @@ class Daemon:
         self._asked.start()
         house.reactor.every(timing.beat_interval, self._beat)
         house.reactor.every(timing.beat_interval, self._sweep)
+        house.reactor.every(timing.beat_interval, self._asked.check)
         house.reactor.every(min(0.5, timing.graceful_timeout / 5), self._grace.sweep)
         house.reactor.every(self._papers.interval, self._papers.sweep)
         house.reactor.every(0.1, self._caretaker.starting.place_waiting)

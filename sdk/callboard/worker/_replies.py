@@ -266,10 +266,10 @@ class Replies:
     def _commit_refused(self, reply: ReplyError) -> None:
         if str(reply).startswith("FENCED"):
             raise Fenced(str(reply))
-        if not str(reply).startswith(("NOSCRIPT", *TRANSIENT)):
+        if not str(reply).startswith(("NOSCRIPT", "WRONGTYPE", *TRANSIENT)):
             raise Lost(f"an outcome was refused: {reply}")
-        # The server forgot the script, or is not ready, and refused what came after alike. A new connection loads the
-        # script and sends all again.
+        # The server forgot the script, or is not ready, and refused what came after alike; or somebody put something
+        # else in the mailbox's place. A new connection loads the script, puts that right and sends all again.
         raise BrokerUnreachableError(f"an outcome must be sent again: {reply}")
 
     def _take_over(self) -> None:
