@@ -65,6 +65,17 @@ class Finished:
         while self._above and self._above[0][0] <= self._low + 1:
             self._low = max(self._low, self._above.pop(0)[1])
 
+    def remove(self, seq: int) -> None:
+        """Note that a call is to run again; one that has not been finished is none to remove."""
+        if seq not in self:
+            return
+        ranges = [(1, self._low), *self._above]
+        at = bisect_right(ranges, (seq, _ENDLESS)) - 1
+        first, last = ranges[at]
+        ranges[at : at + 1] = [(first, seq - 1), (seq + 1, last)]
+        self._low = ranges[0][1]
+        self._above = [part for part in ranges[1:] if part[0] <= part[1]]
+
     def beyond(self, earlier: Finished) -> set[int]:
         """Return the calls that had not been finished earlier."""
         ranges = [(earlier._low + 1, self._low), *self._above]

@@ -6,13 +6,17 @@ from hypothesis import strategies as st
 from callboard_broker.seen import Finished, Ledger
 
 
-@given(numbers=st.lists(st.integers(1, 40)))
-def test_the_ledger_is_a_set(numbers: list[int]) -> None:
-    """In whatever order calls finish, the ledger knows exactly those, also after being stored and read."""
+@given(steps=st.lists(st.tuples(st.booleans(), st.integers(1, 40))))
+def test_the_ledger_is_a_set(steps: list[tuple[bool, int]]) -> None:
+    """Whatever finishes, or runs again, the ledger knows exactly what has finished, also after being stored and read."""
     finished, model = Finished(), set[int]()
-    for number in numbers:
-        finished.add(number)
-        model.add(number)
+    for ends, number in steps:
+        if ends:
+            finished.add(number)
+            model.add(number)
+        else:
+            finished.remove(number)
+            model.discard(number)
         again = Finished(finished.stored())
         for candidate in range(1, 42):
             assert (candidate in finished) == (candidate in again) == (candidate in model)
