@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from chaos.checker import Rules
-from chaos.nemesis import network, parties, server, workers
+from chaos.nemesis import network, parties, server, visitors, workers
 from chaos.theatre import Setting
 
 if TYPE_CHECKING:
@@ -51,7 +51,9 @@ ACTS: Final = (
     Act("supervisors", parties.SUPERVISORS),
     Act("adoption", parties.TAKEN_OVER, Setting(heartbeat_timeout=5.0), _STEADY),
     Act("callers", parties.CALLERS),
-    Act("nodes", parties.NODE_LOST, Setting(nodes=2)),
+    Act("nodes", parties.NODE_FROZEN, Setting(nodes=2)),
+    Act("partition", parties.NODE_CUT_OFF, Setting(nodes=2, proxied=True)),
+    Act("visitors", visitors.VISITORS),
     Act("always", server.KILLED, Setting(fsync="always", heartbeat_timeout=5.0), _STEADY, pause=_APART),
     Act("everysec", server.KILLED, Setting(fsync="everysec", heartbeat_timeout=5.0), _STEADY, pause=_APART),
     Act("rollback", server.PUT_BACK, Setting(fsync="always"), Rules(_BOUND, forgets=True)),

@@ -14,7 +14,16 @@ from chaos.history import Kind, Pen
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["AFTER_CONSTRUCTOR", "AFTER_READ", "BEFORE_COMMIT", "IN_CONSTRUCTOR", "IN_USER_CODE", "Scribe", "Snare"]
+__all__ = [
+    "AFTER_CONSTRUCTOR",
+    "AFTER_READ",
+    "BEFORE_COMMIT",
+    "IN_CONSTRUCTOR",
+    "IN_USER_CODE",
+    "Mayfly",
+    "Scribe",
+    "Snare",
+]
 
 #: Where a wire may lie, which kills whoever comes first.
 IN_CONSTRUCTOR: Final = "in the constructor"
@@ -50,6 +59,18 @@ class _Tripwire(tuple[str, str]):
         if _trip is not None:
             _trip(BEFORE_COMMIT)
         return tuple, (tuple(self),)
+
+
+class Mayfly:
+    """Live for some calls."""
+
+    def echo(self, value: Any) -> Any:
+        """Return what was given."""
+        return value
+
+    def dawdle(self) -> None:
+        """Take longer than anybody waits."""
+        threading.Event().wait()
 
 
 class Scribe:

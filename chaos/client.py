@@ -13,7 +13,7 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from chaos.cast import Scribe, Snare
+from chaos.cast import Mayfly, Scribe, Snare
 from chaos.history import Kind, Pen
 from chaos.roles import NAMESPACE, ROLES, Role
 
@@ -28,6 +28,11 @@ _WINDOW: Final = 8
 _PACE: Final = 0.015
 #: One call in so many carries something that may kill who reads it.
 _SNARES: Final = 4
+#: Actors that a visitor has at a time, and how often it has new ones.
+_AT_ONCE: Final = 10
+_ROUNDS: Final = 5
+#: Bytes of a payload that nobody should send.
+_HUGE: Final = 64 << 20
 #: Seconds after which nobody waits for a call any more: it is lost.
 _PATIENCE: Final = 70.0
 
@@ -116,6 +121,33 @@ def close_house() -> None:
         ray.kill(ray.get_actor(role.name))
 
 
+def churn() -> None:
+    """Create, call, pass on and drop actors, some at a time."""
+    keeper: Any = ray.remote(num_cpus=0)(Mayfly).remote()
+    for _ in range(_ROUNDS):
+        mayflies: list[Any] = [ray.remote(num_cpus=0)(Mayfly).remote() for _ in range(_AT_ONCE)]
+        passed = [keeper.echo.remote([mayfly]) for mayfly in mayflies]
+        called = [mayfly.echo.remote(number) for number, mayfly in enumerate(mayflies)]
+        del mayflies
+        assert ray.get(called, timeout=_PATIENCE) == list(range(_AT_ONCE))
+        del passed
+
+
+def huge() -> None:
+    """Have an actor return as much as it was given, which is much."""
+    payload = bytes(_HUGE)
+    mayfly: Any = ray.remote(num_cpus=0)(Mayfly).remote()
+    assert ray.get(mayfly.echo.remote(payload), timeout=_PATIENCE) == payload
+
+
+def abandon() -> None:
+    """Leave while calls are open, of which some never end."""
+    mayfly: Any = ray.remote(num_cpus=0)(Mayfly).remote()
+    assert ray.get(mayfly.echo.remote(1), timeout=_PATIENCE) == 1
+    for _ in range(_AT_ONCE):
+        mayfly.dawdle.remote()
+
+
 def main() -> None:
     """Do what the command line says."""
     directory, command, *rest = sys.argv[1:]
@@ -125,6 +157,12 @@ def main() -> None:
             open_house(Path(directory))
         case "close":
             close_house()
+        case "churn":
+            churn()
+        case "huge":
+            huge()
+        case "abandon":
+            abandon()
         case "call":
             Caller(Path(directory), rest[0]).run()
     ray.shutdown()

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Review", "play"]
 
 _SECOND: Final = 1_000_000_000
+#: Seconds by which a storm may last longer until each fault has struck.
+_LONGER: Final = 60.0
 
 
 @dataclass
@@ -87,7 +89,7 @@ def _storm(act: Act, theatre: Theatre, seconds: float, review: Review) -> None:
         never.wait(theatre.chance.uniform(*act.pause))
         if time.monotonic() > ends and all(review.struck[fault.name] >= act.least for fault in act.faults):
             return
-        if time.monotonic() > 2 * seconds + ends:
+        if time.monotonic() > ends + _LONGER:
             return
 
 

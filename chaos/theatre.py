@@ -48,7 +48,7 @@ class Setting:
     Attributes:
         fsync: Redis' `appendfsync`; nothing for a server that keeps no file.
         nodes: Supervisors; each but the first believes that it is on a host of its own.
-        proxied: Whether callers, and supervisors with their workers, each have a proxy before the server.
+        proxied: Whether callers, and each supervisor with its workers, have a proxy before the server.
         heartbeat_timeout: Seconds without a heartbeat after which somebody counts as lost.
     """
 
@@ -65,7 +65,7 @@ class Theatre:
         history: The directory of the history.
         server: The server, and ``redis`` to speak to it.
         nodes: The supervisors.
-        links: Proxies before the server, if there are some: that of callers, and that of nodes.
+        links: Proxies before the server, if there are some: that of callers, and that of each node.
         chance: What is left to chance.
     """
 
@@ -88,13 +88,15 @@ class Theatre:
         hosts = ["", *(f"host {number}" for number in range(1, setting.nodes))]
         self.links: list[Link] = []
         self._doors: list[Path] = []
-        of_nodes = dict(self._environ)
+        addresses = [self.server.address] * (1 + len(hosts))
         if setting.proxied:
-            self._doors = [self.place / "callers.sock", self.place / "nodes.sock"]
-            self._environ["CALLBOARD_ADDRESS"], of_nodes["CALLBOARD_ADDRESS"] = (
-                f"unix://{door}" for door in self._doors
-            )
-        self.nodes = [Node(self.place, of_nodes, host) for host in hosts]
+            self._doors = [self.place / f"door-{number}.sock" for number in range(1 + len(hosts))]
+            addresses = [f"unix://{door}" for door in self._doors]
+        self._environ["CALLBOARD_ADDRESS"], *of_nodes = addresses
+        self.nodes = [
+            Node(self.place, {**self._environ, "CALLBOARD_ADDRESS": address}, host)
+            for host, address in zip(hosts, of_nodes, strict=True)
+        ]
         self._callers: dict[str, subprocess.Popen[bytes]] = {}
         self._called = 0
 
@@ -165,6 +167,10 @@ class Theatre:
             if self._text(self.redis.hget(f"cb:{{meta}}:node:{self._text(name)}", "pid")) == str(node.pid):
                 return self._text(name)
         return ""
+
+    def visit(self, errand: str) -> bool:
+        """Let a program come, do something and go; tell whether it could."""
+        return self._begin(errand).wait(_LAST_OUTCOMES) == 0
 
     def cut_connections(self) -> int:
         """Have the server close the connections of all others; return how many there were."""

@@ -11,11 +11,14 @@ from chaos.nemesis.fault import Fault
 from chaos.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
 
+    from chaos.nemesis.fault import Strike
+    from chaos.node import Node
     from chaos.theatre import Theatre
 
-__all__ = ["CALLERS", "NODE_LOST", "SUPERVISORS", "TAKEN_OVER"]
+__all__ = ["CALLERS", "NODE_CUT_OFF", "NODE_FROZEN", "SUPERVISORS", "TAKEN_OVER"]
 
 #: Seconds in which a new supervisor must have control of all actors.
 _CONTROL: Final = 5.0
@@ -100,8 +103,26 @@ def _caller_killed(theatre: Theatre) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def _node_lost(theatre: Theatre) -> Iterator[int]:
-    """Freeze a node with all its workers until its actors run elsewhere; then wake it: it must end by itself."""
+def _cut_off(theatre: Theatre, node: Node) -> Iterator[int]:
+    """Let nothing pass between a node and the server, and then all that has been held up."""
+    link = theatre.links[1 + theatre.nodes.index(node)]
+    hit = link.tell("freeze")
+    try:
+        yield hit
+    finally:
+        link.tell("flow")
+
+
+def _lost(how: Callable[[Theatre, Node], AbstractContextManager[int]]) -> Strike:
+    @contextlib.contextmanager
+    def strike(theatre: Theatre) -> Iterator[int]:
+        yield _lose_node(theatre, how)
+
+    return strike
+
+
+def _lose_node(theatre: Theatre, how: Callable[[Theatre, Node], AbstractContextManager[int]]) -> int:
+    """Keep a node away until its actors run elsewhere; then let it come back: it must end by itself."""
     homes = {record["node"] for record in theatre.actors().values()}
     nodes = {theatre.node_id(node): node for node in theatre.nodes}
     lost = theatre.chance.choice(sorted(homes & nodes.keys()))
@@ -111,7 +132,7 @@ def _node_lost(theatre: Theatre) -> Iterator[int]:
         return all(record["node"] not in {lost, ""} for record in theatre.actors().values())
 
     everybody = node.everybody()
-    with _frozen(everybody) as hit:
+    with how(theatre, node) as hit:
         wait_until(moved, what="the actors of a lost node to be elsewhere", timeout=_MOVED)
     wait_until(
         lambda: not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in everybody),
@@ -119,7 +140,7 @@ def _node_lost(theatre: Theatre) -> Iterator[int]:
         timeout=_GONE,
     )
     node.start()
-    yield hit
+    return hit
 
 
 SUPERVISORS: Final = (
@@ -132,4 +153,5 @@ CALLERS: Final = (
     Fault("caller stopped", _caller_stopped, (0.1, 3.0)),
 )
 TAKEN_OVER: Final = (Fault("supervisor replaced", _supervisor_replaced),)
-NODE_LOST: Final = (Fault("node lost", _node_lost),)
+NODE_FROZEN: Final = (Fault("node frozen", _lost(lambda _, node: _frozen(node.everybody()))),)
+NODE_CUT_OFF: Final = (Fault("node cut off", _lost(_cut_off)),)

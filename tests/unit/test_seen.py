@@ -8,7 +8,7 @@ from callboard_broker.seen import Finished, Ledger
 
 @given(steps=st.lists(st.tuples(st.booleans(), st.integers(1, 40))))
 def test_the_ledger_is_a_set(steps: list[tuple[bool, int]]) -> None:
-    """Whatever finishes, or runs again, the ledger knows exactly what has finished, also after being stored and read."""
+    """Whatever finishes, or runs again, the ledger knows exactly what has finished, also when it was stored."""
     finished, model = Finished(), set[int]()
     for ends, number in steps:
         if ends:
