@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import fnmatch
 import secrets
+import signal
 import sys
 import time
 from typing import TYPE_CHECKING, Final
@@ -42,6 +43,9 @@ def main() -> int:
     wanted, console = _arguments(), Console()
     if not console.is_terminal:
         console.width = _WIDTH
+    # So that what was started is ended, also where a shell has had interrupts ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     acts = [act for act in ACTS if any(fnmatch.fnmatch(act.name, pattern) for pattern in wanted.only)]
     if not acts:
         console.print(f"no act is called {' or '.join(wanted.only)}; there are {', '.join(act.name for act in ACTS)}")

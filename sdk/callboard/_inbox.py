@@ -112,6 +112,10 @@ class Inbox:
                 raise RaySystemError(self.abandoned)
         return True
 
+    def catch_up(self) -> None:
+        """Read some of what has come, unless somebody else does that just now; to be repeated for more."""
+        self._read_what_is_there()
+
     def wake(self) -> None:
         """Let waiting threads look again."""
         if self._listening:

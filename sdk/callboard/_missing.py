@@ -31,16 +31,18 @@ class Missing:
     def look(self) -> None:
         """Look whether the server still has the oldest open call to each actor.
 
-        What is missing at two looks in a row, with no outcome in the inbox, is gone, and so may be what is behind it:
-        it is posted again. Calls to an actor whose record is gone are told that it is dead.
+        What is missing at two looks in a row, although the inbox was read in between, is gone, and so may be what is
+        behind it: it is posted again, and the actor's ledger knows what has run. Calls to an actor whose record is gone
+        are told that it is dead.
 
         Raises:
             BrokerError: Nobody answers, or what is there is no mailbox.
         """
         client = self._client
         oldest: dict[str, tuple[bytes, Sent]] = {}
+        client.outbound.flush()
+        self._read_about_suspects()
         with client.outbound.lock:
-            client.outbound.flush()
             for call, sent in self._open():
                 oldest.setdefault(sent.actor, (call, sent))
             missing = dict(self._missing(islice(oldest.values(), _BATCH)))
@@ -63,17 +65,20 @@ class Missing:
                 yield call, sent
 
     def _missing(self, some: Iterable[tuple[bytes, Sent]]) -> list[tuple[bytes, Sent]]:
-        """Return those of some calls that are neither in their mailboxes nor answered."""
-        client, calls = self._client, iter(some)
+        """Return those of some calls that are not in their mailboxes; most have been answered."""
+        calls = iter(some)
         missing: list[tuple[bytes, Sent]] = []
         while batch := list(islice(calls, _BATCH)):
             missing += self._without_entry(batch)
-        if not missing:
-            return []
-        # Looked at afterwards: a call leaves the mailbox in the step that brings its outcome here.
-        with client.outbound.lock:
-            answered = client.inbox.all_outcomes(client.asker)
-        return [(call, sent) for call, sent in missing if call not in answered]
+        return missing
+
+    def _read_about_suspects(self) -> None:
+        """Read the inbox as long as that tells of calls that were missing: nobody else may be reading it."""
+        pending = self._client.pending
+        open_before = len(pending) + 1
+        while self._suspects & pending.keys() and len(pending) < open_before:
+            open_before = len(pending)
+            self._client.inbox.catch_up()
 
     def _without_entry(self, batch: list[tuple[bytes, Sent]]) -> list[tuple[bytes, Sent]]:
         keys = self._client.keys
