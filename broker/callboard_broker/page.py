@@ -332,14 +332,14 @@ def page_directory() -> Path:
     return path
 
 
-def page_path(node_id: str, actor_id: str, token: str) -> Path:
-    """Return where the page of one incarnation of an actor on a node lies.
+def page_path(actor_id: str, token: str) -> Path:
+    """Return where the page of one incarnation of an actor lies, whichever node looks after it.
 
     Raises:
         ValueError: A part would lead out of the directory.
         OSError: See `page_directory`.
     """
-    name = f"{node_id}.{actor_id}.{token}"
+    name = f"{actor_id}.{token}"
     if "/" in name or "\0" in name:
         raise ValueError(f"no file name: {name!r}")
     return page_directory() / name

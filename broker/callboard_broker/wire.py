@@ -11,6 +11,7 @@ import contextlib
 import select
 import socket
 import struct
+import time
 from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 import hiredis
@@ -44,7 +45,7 @@ class Wire:
     reading or writing it is broken for good, because request and reply could no longer be paired.
     """
 
-    __slots__ = ("_poll", "_reader", "_socket", "broken")
+    __slots__ = ("_asked_at", "_poll", "_reader", "_socket", "broken")
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
@@ -52,6 +53,8 @@ class Wire:
         self._poll = select.poll()
         self._poll.register(connected, select.POLLIN)
         self.broken = False
+        #: Since when something has been asked and nothing has come; 0.0 when something has come since.
+        self._asked_at = 0.0
 
     @classmethod
     def open(cls, address: str, *, name: str = "", timeout: float = 5.0) -> Self:
@@ -90,11 +93,14 @@ class Wire:
 
     def _greet(self, greeting: Sequence[Command], shown: str) -> None:
         try:
-            # Who reads its data again greets already, but refuses to work.
-            replies = self.pipeline([*greeting, ("PING",)])
+            *replies, ping = self.pipeline([*greeting, ("PING",)])
         except BrokerUnreachableError as error:
             raise BrokerUnreachableError(f"no Redis answers at {shown}: {error}") from None
         refusal = next((str(reply) for reply in replies if isinstance(reply, ReplyError)), "")
+        # Who reads its data again greets already, but refuses to work. One that cannot write does, too, and can be
+        # read; and not everybody may ping.
+        if str(ping).startswith(_LATER):
+            refusal = refusal or str(ping)
         if refusal.startswith(_LATER):
             raise BrokerUnreachableError(f"no Redis answers at {shown} yet: {refusal}")
         if refusal:
@@ -132,6 +138,8 @@ class Wire:
         try:
             if self.broken:
                 raise ConnectionResetError("it broke before")
+            if not self._asked_at:
+                self._asked_at = time.monotonic()
             self._socket.sendall(data)
         except OSError as error:
             self.broken = True
@@ -152,6 +160,7 @@ class Wire:
                 data = self._socket.recv(_CHUNK)
                 if not data:
                     raise ConnectionResetError("closed by the server")
+                self._asked_at = 0.0
                 reader.feed(data)
         except OSError as error:
             self.broken = True
@@ -160,6 +169,14 @@ class Wire:
             self.broken = True
             raise
         return reply  # type: ignore[no-any-return] # hiredis has no types
+
+    @property
+    def silent(self) -> bool:
+        """Tell whether nothing has come for `SILENCE` seconds since something was asked.
+
+        For those who wait for replies by polling, whom the kernel does not tell so.
+        """
+        return bool(self._asked_at) and time.monotonic() - self._asked_at > SILENCE
 
     @contextlib.contextmanager
     def patience(self, size: int) -> Iterator[None]:

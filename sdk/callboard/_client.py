@@ -14,6 +14,7 @@ from callboard._holding import Holdings
 from callboard._housekeeper import Housekeeper
 from callboard._inbox import Inbox
 from callboard._lookups import Lookups
+from callboard._missing import Missing
 from callboard._objects import OBJECT, Objects
 from callboard._outbound import PATIENCE, Outbound
 from callboard._reader import BackgroundReader
@@ -94,6 +95,7 @@ class Client:
         self.supervision = Supervision(self, beat_interval)
         self.tasks = Tasks(self)
         self.calls = Calls(self)
+        self.missing = Missing(self)
         self.withdrawals = Withdrawals(self)
         #: Entered while a thread waits for outcomes; a worker that runs tasks lends its room to others meanwhile.
         self.pausing: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
@@ -258,6 +260,7 @@ class Client:
             _log.error("%s", refusal)
             self._abandon(self.verdicts.gone(str(refusal)))
             self.inbox.wake()
+        self.missing.look()
         if self.identity.kind == "driver":
             # A worker whose supervisor is gone leaves by itself.
             self.supervision.look()

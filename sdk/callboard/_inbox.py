@@ -112,6 +112,10 @@ class Inbox:
                 raise RaySystemError(self.abandoned)
         return True
 
+    def catch_up(self) -> None:
+        """Read some of what has come, unless somebody else does that just now; to be repeated for more."""
+        self._read_what_is_there()
+
     def wake(self) -> None:
         """Let waiting threads look again."""
         if self._listening:
@@ -161,6 +165,8 @@ class Inbox:
             if not wire.readable(min(_SHORT_MS, int(remaining * 1000) + 1)):
                 self._outbound.collect()
                 if not self._patiently(ready, remaining):
+                    if wire.silent:
+                        raise BrokerUnreachableError("the server has fallen silent")
                     return
             reply = checked(wire.receive())
         except BrokerUnreachableError:

@@ -175,6 +175,8 @@ class Outbound:
             if self._unacknowledged:
                 for reply in self._wire.available():
                     self._hand_over(reply)
+                if self._unacknowledged and self._wire.silent:
+                    raise BrokerUnreachableError("the server has fallen silent")
         except BrokerUnreachableError:
             self._send_again()
 
@@ -193,6 +195,16 @@ class Outbound:
             _log.exception("a reply of the broker could not be handled")
 
     def _send_again(self) -> None:
+        give_up = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return self._begin_anew()
+            except BrokerUnreachableError:
+                # What is to be sent stays so: whoever posted it must not be told otherwise because it broke twice.
+                if self.closed or time.monotonic() > give_up:
+                    raise
+
+    def _begin_anew(self) -> None:
         if self.closed:
             raise BrokerUnreachableError("this client has been shut down")
         self._wire.close()

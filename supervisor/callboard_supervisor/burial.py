@@ -77,8 +77,8 @@ class Burial:
                     self._let_go(target, token, lender=client)
             case ["task", task]:
                 self._tasks.lose(task, client, ended)
-            case ["serve", queue, node]:
-                self._tasks.strike_off(client, queue, node)
+            case ["serve", queue]:
+                self._tasks.strike_off(client, queue)
             case _:
                 self._release_held(client, member)
 

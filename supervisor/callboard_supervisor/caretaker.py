@@ -100,7 +100,6 @@ class Caretaker:
         house.link.call("HSET", house.keys.actor(record.actor_id), "node", house.node)
         resident = house.residents.admit(record)
         resident.token = record.token
-        resident.page_node = record.node
         resident.graceful_timeout = record.graceful_ms / 1000 or house.config.timing.graceful_timeout
         resident.process = process
         if process is None:

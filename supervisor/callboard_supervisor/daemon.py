@@ -74,6 +74,7 @@ class Daemon:
         self._asked.start()
         house.reactor.every(timing.beat_interval, self._beat)
         house.reactor.every(timing.beat_interval, self._sweep)
+        house.reactor.every(timing.beat_interval, self._asked.check)
         house.reactor.every(min(0.5, timing.graceful_timeout / 5), self._grace.sweep)
         house.reactor.every(self._papers.interval, self._papers.sweep)
         house.reactor.every(0.1, self._caretaker.starting.place_waiting)
@@ -136,7 +137,7 @@ class Daemon:
         for resident in list(self._house.residents.by_actor.values()):
             if resident.process is not None:
                 resident.process.kill_group()
-            resident.forget_process(self._house.node)
+            resident.forget_process()
             self._house.residents.dismiss(resident.actor)
         self._caretaker.pools.forget_all()
 

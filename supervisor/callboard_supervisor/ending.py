@@ -60,7 +60,7 @@ class Endings:
         """Work off the death of a resident's process, once everything it had sent has been executed."""
         resident.ending = True
         self._output.finish(resident)
-        page = resident.look_at_page(self._house.node)
+        page = resident.look_at_page()
         connection = page.connection_id if page else 0
         self._when_unlisted(connection, _LOOKS, lambda: self._work_off(resident, exit_))
 
@@ -110,10 +110,10 @@ class Endings:
 
     def _decide(self, resident: Resident, exit_: Exit) -> None:
         house = self._house
-        page = resident.look_at_page(house.node)
+        page = resident.look_at_page()
         note = page.note if page else ""
         started = page.started_entries() if page else _NOTHING_STARTED
-        self._settling.send_journal(resident.left_unsent(house.node))
+        self._settling.send_journal(resident.left_unsent())
         record = house.link.actor(resident.actor)
         voided = record is not None and record.voided
         # Of a process that was killed on purpose the purpose tells more than how it took it.
@@ -132,13 +132,13 @@ class Endings:
             quick = time.monotonic() - resident.started_at < STABLE
             resident.quick_crashes = resident.quick_crashes + 1 if quick else 1
             delay = decisions.restart_delay(resident.quick_crashes, random.random())  # noqa: S311 - no secret
-            resident.forget_process(house.node)
+            resident.forget_process()
             resident.ending = False
             self._restart(record, delay)
             return
         if not record.voided and not record.sealed:
             self.void(record, cause)
-        resident.forget_process(house.node)
+        resident.forget_process()
         self._drain(record.actor_id, cause)
 
     def _drain(self, actor: str, cause: DeathCause) -> None:
@@ -169,7 +169,7 @@ class Endings:
             self._dismiss(resident)
 
     def _dismiss(self, resident: Resident) -> None:
-        resident.forget_process(self._house.node)
+        resident.forget_process()
         self._house.residents.dismiss(resident.actor)
 
     def graceful(self, record: ActorRecord) -> bool:

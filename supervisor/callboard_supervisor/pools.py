@@ -204,7 +204,7 @@ class Pools:
     def _fork(self, queue: str, required: dict[str, float]) -> None:
         house = self._house
         name = ids.new_client_id()
-        worker = TaskWorker(name, queue, required, page_path(house.node, name, "task"))
+        worker = TaskWorker(name, queue, required, page_path(name, "task"))
         files = self._output.follow(worker, "task")
         request = house.nursery.spawn(
             house.config.task_worker(name, queue, worker.page_path), files["out"], files["err"], name="callboard-task"

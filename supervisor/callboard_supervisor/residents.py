@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from callboard_broker.journal import journal_path, read_journal
@@ -12,6 +11,7 @@ from callboard_supervisor import decisions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from callboard_broker.records import ActorRecord
     from callboard_supervisor.process import Process
@@ -47,28 +47,26 @@ class Resident:
     timed_out: bool = False
     ending: bool = False
     tails: dict[str, Tail] = field(default_factory=dict)
-    #: Node under which its page was made; another than this one for an adopted actor.
-    page_node: str = ""
 
     @property
     def id(self) -> str:
         """Return what the files with its output are named by."""
         return self.actor
 
-    def look_at_page(self, node: str) -> StatusPage | None:
+    def look_at_page(self) -> StatusPage | None:
         """Return the status page of the present incarnation; None while, or if, it has none."""
         if self.page is None and self.token:
             try:
-                self.page = StatusPage.open(Path(page_path(self.page_node or node, self.actor, self.token)))
+                self.page = StatusPage.open(page_path(self.actor, self.token))
             except (FileNotFoundError, PageError):
                 return None
         return self.page
 
-    def left_unsent(self, node: str) -> list[bytes]:
+    def left_unsent(self) -> list[bytes]:
         """Return the commands that its dead process had not sent."""
-        return read_journal(page_path(self.page_node or node, self.actor, self.token)) if self.token else []
+        return read_journal(page_path(self.actor, self.token)) if self.token else []
 
-    def forget_process(self, node: str) -> None:
+    def forget_process(self) -> None:
         """Let go of a process that is dead, and of its page."""
         if self.process is not None:
             self.process.close()
@@ -77,10 +75,9 @@ class Resident:
             self.page.close()
             self.page = None
         if self.token:
-            path = page_path(self.page_node or node, self.actor, self.token)
+            path = page_path(self.actor, self.token)
             StatusPage.unlink(path)
             journal_path(path).unlink(missing_ok=True)
-        self.page_node = ""
         self.told_to_end = 0.0
         self.timed_out = False
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from callboard_broker import verdicts
 from callboard_broker.deaths import STATUS_DIED, STATUS_UNAVAILABLE
 from callboard_broker.envelope import TERMINATE, Outcome, open_call
-from callboard_broker.errors import EnvelopeError, StaleEntryError
+from callboard_broker.errors import BrokerRefusedError, EnvelopeError, StaleEntryError
 from callboard_broker.operations import calls, letters
 from callboard_broker.page import Started
 from callboard_broker.seen import Ledger
@@ -155,7 +155,13 @@ class Settling:
         self._link.call(*letters.set_aside(self._keys, record, call, (line, how), told, finished))
 
     def _read(self, stream: bytes, first: str, last: str) -> list[tuple[bytes, list[Reply] | None]]:
-        return entries(self._link.call("XRANGE", stream, first, last, "COUNT", BATCH))
+        try:
+            return entries(self._link.call("XRANGE", stream, first, last, "COUNT", BATCH))
+        except BrokerRefusedError as refusal:
+            if refusal.code != "WRONGTYPE":
+                raise
+            # Somebody has put something else in its place, which the next incarnation puts right.
+            return []
 
     def _open(self, record: ActorRecord, entry: bytes, flat: list[Reply] | None) -> Call | None:
         try:

@@ -181,7 +181,7 @@ class Starting:
         house = self._house
         if house.residents.by_actor.get(resident.actor) is not resident or resident.token != token:
             return
-        page = page_path(house.node, resident.actor, token)
+        page = page_path(resident.actor, token)
         files = self._output.follow(resident, class_name)
         request = house.nursery.spawn(
             house.config.worker(resident.actor, token, number, page), files["out"], files["err"], name=class_name

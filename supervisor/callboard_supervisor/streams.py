@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
-from callboard_broker.errors import BrokerError
+from callboard_broker.errors import BrokerError, BrokerUnreachableError
 from callboard_broker.wire import checked, entries, fields, items, text
 
 if TYPE_CHECKING:
@@ -63,6 +63,11 @@ class StreamReader:
             self._house.reactor.unwatch(self._wire.fileno())
             self._wire.close()
             self._wire = None
+
+    def check(self) -> None:
+        """Connect anew if the server has fallen silent."""
+        if self._wire is not None and self._wire.silent:
+            self._again(BrokerUnreachableError("the server has fallen silent"))
 
     def _arrived(self) -> None:
         wire = self._wire

@@ -27,10 +27,10 @@ class TaskSettling:
         self._link = link
         self._keys = link.keys
 
-    def strike_off(self, worker: str, queue: str, node: str) -> None:
+    def strike_off(self, worker: str, queue: str) -> None:
         """Take a dead worker out of RQ's books, and remove its status page if it was one of this host."""
         self._link.pipeline(tasks.unregister(self._keys, worker, queue))
-        StatusPage.unlink(page_path(node, worker, "task"))
+        StatusPage.unlink(page_path(worker, "task"))
 
     def lose(self, task: str, worker: str, ended: str) -> None:
         """Have a task whose worker died run again, at once, or settle it when it has no retry left."""

@@ -11,8 +11,7 @@ from tests.support.waiting import wait_until
 
 from callboard_broker.wire import integer, items
 
-#: `make chaos` asks for more.
-CYCLES = int(os.environ.get("CHURN_CYCLES", "300"))
+CYCLES = 300
 AT_ONCE = 20
 BOUND = 60
 

@@ -106,6 +106,18 @@ def test_i1_calls_whose_outcomes_were_forgotten_run_again_if_they_may(board: For
     assert notes.lines()[2:] == ["0", "1", "2", "0", "1", "2"]
 
 
+def test_i1_forgotten_outcomes_of_an_actor_that_runs_several_at_once_are_made_again(
+    board: Forgetful, notes: Notes
+) -> None:
+    """Its calls come on another connection than its answers go, which need not have noticed yet."""
+    actor = counter(notes, max_task_retries=1, max_concurrency=4)
+    board.remember()
+    refs = settled(actor, notes, board)
+    board.forget()
+    assert callboard.get(refs, timeout=BOUND) == ["0", "1", "2"]
+    assert [notes.count(f"{number}") for number in range(3)] == [2, 2, 2]
+
+
 def test_i5_calls_without_retries_never_run_again(board: Forgetful, notes: Notes) -> None:
     """Their callers are told that they have run, and what has become of the outcome."""
     actor = counter(notes)

@@ -224,9 +224,9 @@ def test_the_directory_is_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("CALLBOARD_SHM_DIR", str(tmp_path / "pages"))
     assert page_directory() == tmp_path / "pages"
     assert page_directory().stat().st_mode & 0o777 == 0o700
-    assert page_path("node", "actor", "token") == tmp_path / "pages" / "node.actor.token"
+    assert page_path("actor", "token") == tmp_path / "pages" / "actor.token"
     with pytest.raises(ValueError, match="no file name"):
-        page_path("node", "../actor", "token")
+        page_path("../actor", "token")
 
 
 def test_unsafe_directories_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,13 +6,17 @@ from hypothesis import strategies as st
 from callboard_broker.seen import Finished, Ledger
 
 
-@given(numbers=st.lists(st.integers(1, 40)))
-def test_the_ledger_is_a_set(numbers: list[int]) -> None:
-    """In whatever order calls finish, the ledger knows exactly those, also after being stored and read."""
+@given(steps=st.lists(st.tuples(st.booleans(), st.integers(1, 40))))
+def test_the_ledger_is_a_set(steps: list[tuple[bool, int]]) -> None:
+    """Whatever finishes, or runs again, the ledger knows exactly what has finished, also when it was stored."""
     finished, model = Finished(), set[int]()
-    for number in numbers:
-        finished.add(number)
-        model.add(number)
+    for ends, number in steps:
+        if ends:
+            finished.add(number)
+            model.add(number)
+        else:
+            finished.remove(number)
+            model.discard(number)
         again = Finished(finished.stored())
         for candidate in range(1, 42):
             assert (candidate in finished) == (candidate in again) == (candidate in model)
@@ -25,6 +29,25 @@ def test_calls_that_finish_in_order_take_no_room(count: int) -> None:
     for number in range(1, count + 1):
         finished.add(number)
     assert finished.stored() == b"%d" % count
+
+
+@given(gaps=st.sets(st.integers(1, 500), min_size=1, max_size=5), count=st.integers(500, 1000))
+def test_a_gap_that_stays_takes_little_room(gaps: set[int], count: int) -> None:
+    """A number that is never finished, as its call was refused, does not make the ledger grow with those after it."""
+    finished = Finished()
+    for number in range(1, count + 1):
+        if number not in gaps:
+            finished.add(number)
+    assert finished.stored().count(b",") <= len(gaps)
+    assert all((number in finished) == (number not in gaps) for number in range(1, count + 1))
+
+
+@given(low=st.integers(0, 5), appended=st.lists(st.integers(1, 20)))
+def test_numbers_that_scripts_append_are_read_in_any_order(low: int, appended: list[int]) -> None:
+    """A script does not read what is stored; it appends."""
+    stored = b"%d" % low + (b"|" if appended else b"") + b",".join(b"%d" % number for number in appended)
+    finished = Finished(stored)
+    assert {number for number in range(1, 25) if number in finished} == {*range(1, low + 1), *appended}
 
 
 def test_callers_do_not_share() -> None:

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("broker", "sdk", "supervisor")
 PYTHON = sorted(
     path.relative_to(ROOT)
-    for folder in (*PACKAGES, "tests", "bench", "conformance", "examples")
+    for folder in (*PACKAGES, "tests", "bench", "chaos", "conformance", "examples")
     for path in (ROOT / folder).rglob("*.py")
 )
 LIBRARY = [path for path in PYTHON if path.parts[0] in PACKAGES]

@@ -10,7 +10,7 @@ end
 if now[1] == 'DEAD' or now[4] == '1' then
   return { 'DEAD', now[2] }
 end
-if now[3] == '' then
+if now[3] == '' and redis.call('EXISTS', mailbox) == 1 then
   redis.call('RENAME', mailbox, sealed)
 end
 redis.call('HSET', record, 'sealed', reason, 'token', token, 'voided', 1, 'death_cause', cause)

@@ -25,7 +25,9 @@ end
 if force == '0' and (now[3] == '1' or redis.call('EXISTS', holders) == 1) then
   return false
 end
-redis.call('RENAME', mailbox, sealed)
+if redis.call('EXISTS', mailbox) == 1 then
+  redis.call('RENAME', mailbox, sealed)
+end
 redis.call('HSET', record, 'sealed', reason)
 redis.call('XADD', events, 'MAXLEN', '~', '10000', '*', 'actor', actor, 'event', 'sealed', 'reason', reason)
 if now[1] ~= 'ALIVE' then

@@ -22,8 +22,14 @@ local stream = mailbox
 if now[6] ~= '' then
   stream = sealed
 end
-redis.call('XGROUP', 'DESTROY', stream, now[4])
-redis.call('XGROUP', 'CREATE', stream, token, '0')
+-- Somebody may have deleted the stream, or put something else in its place: it begins anew.
+local kind = redis.call('TYPE', stream).ok
+if kind == 'stream' then
+  redis.call('XGROUP', 'DESTROY', stream, now[4])
+elseif kind ~= 'none' then
+  redis.call('DEL', stream)
+end
+redis.call('XGROUP', 'CREATE', stream, token, '0', 'MKSTREAM')
 local info = redis.call('XINFO', 'STREAM', stream)
 local last = '0-0'
 for i = 1, #info, 2 do

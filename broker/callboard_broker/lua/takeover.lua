@@ -13,8 +13,14 @@ if now[3] ~= '' then
   stream = sealed
 end
 if now[2] ~= group then
-  redis.call('XGROUP', 'DESTROY', stream, now[2])
-  redis.call('XGROUP', 'CREATE', stream, group, last)
+  -- Somebody may have deleted the stream, or put something else in its place: it begins anew.
+  local kind = redis.call('TYPE', stream).ok
+  if kind == 'stream' then
+    redis.call('XGROUP', 'DESTROY', stream, now[2])
+  elseif kind ~= 'none' then
+    redis.call('DEL', stream)
+  end
+  redis.call('XGROUP', 'CREATE', stream, group, last, 'MKSTREAM')
   redis.call('HSET', record, 'group', group)
 end
 return now[3]

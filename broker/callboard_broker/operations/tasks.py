@@ -149,10 +149,10 @@ def tell(keys: Keyspace, worker: str, op: str, call: bytes, number: int) -> Comm
     )  # fmt: skip
 
 
-def serve(keys: Keyspace, worker: str, queue: str, node: str) -> list[Command]:
+def serve(keys: Keyspace, worker: str, queue: str) -> list[Command]:
     """Note that a worker is one of RQ's, so that its burial takes it out of RQ's books; and let it be told things."""
     return [
-        ("SADD", keys.holds(worker), f"serve {queue} {node}"),
+        ("SADD", keys.holds(worker), f"serve {queue}"),
         ("XGROUP", "CREATE", keys.client_control(worker), "worker", "0", "MKSTREAM"),
     ]
 

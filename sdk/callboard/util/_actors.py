@@ -103,7 +103,7 @@ class Describer:
         if node is None or node.host != host_id():
             return None
         try:
-            page = StatusPage.open(page_path(record.node, record.actor_id, record.token))
+            page = StatusPage.open(page_path(record.actor_id, record.token))
         except (OSError, PageError):
             return None
         with contextlib.closing(page):

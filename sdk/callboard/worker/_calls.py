@@ -92,14 +92,16 @@ class Desk:
         Mostly its outcome lies in its caller's inbox, who takes the first and passes over the second. After a restart
         of the server it may be gone.
         """
-        # The answers tell which outcomes found no entry.
-        self._replies.finish()
+        # The answers tell which outcomes found no entry; and asking notices a server that has been restarted, also
+        # where calls come on another connection and nothing has been answered since.
+        self._replies.ask(("PING",))
         recovery = self._replies.recovery
         outcome = recovery.outcome(call)
         if outcome is not None:
             sealed, body = outcome
             self._answer_fully(call, Outcome(call.id, b"", b"", body), self._caller_of(call), sealed)
         elif recovery.runs_again(call):
+            self._caller_of(call).finished.remove(call.seq)
             return call
         else:
             self.unavailable(call, verdicts.REPEATED)

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 DEFAULT_GROUP: Final = "_default"
 #: Calls that may wait in this process; what comes after them waits in the mailbox.
 _IN_HAND: Final = 10_000
+#: Seconds between two looks at whether the server has fallen silent.
+_LISTEN: Final = 5.0
 #: Seconds after which the answers to commits are read; until then the journal keeps what they settle.
 _COLLECT: Final = 0.02
 
@@ -164,6 +166,7 @@ class ConcurrentExecutor:
     async def _serve(self) -> BaseException | None:
         try:
             self._ask()
+            self._look_for_silence()
             return await self._ended
         finally:
             self._loop.remove_reader(self._listening[1])
@@ -184,6 +187,12 @@ class ConcurrentExecutor:
             self._mailbox.ask_for_calls()
             self._asked = True
         self._listen()
+
+    def _look_for_silence(self) -> None:
+        for wire in (self._mailbox.connection, self._replies.connection):
+            if wire.silent:
+                wire.interrupt()
+        self._loop.call_later(_LISTEN, self._look_for_silence)
 
     def _collect(self) -> None:
         self._collecting = False

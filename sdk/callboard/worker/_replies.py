@@ -34,8 +34,14 @@ if TYPE_CHECKING:
 
 #: Outcomes that are sent together at most.
 _TOGETHER: Final = 32
+#: Error of a server that cannot write its file: nothing can change there, so nobody else can become the actor, either.
+_CANNOT_WRITE: Final = "MISCONF"
 #: Errors of a server that will be ready soon, or that another will replace.
-TRANSIENT: Final = ("LOADING", "MASTERDOWN", "CLUSTERDOWN", "READONLY", "BUSY", "TRYAGAIN")
+TRANSIENT: Final = (
+    "LOADING", "MASTERDOWN", "CLUSTERDOWN", "READONLY", "BUSY", "TRYAGAIN", "NOREPLICAS", _CANNOT_WRITE,
+)  # fmt: skip
+#: Seconds before a server that is not ready is asked again.
+_AGAIN: Final = 0.05
 _CALLER: Final = operator.itemgetter(0)
 #: Outcomes that may be unanswered before their answers are read.
 _OWED: Final = 1_000
@@ -263,15 +269,16 @@ class Replies:
     def _commit_refused(self, reply: ReplyError) -> None:
         if str(reply).startswith("FENCED"):
             raise Fenced(str(reply))
-        if not str(reply).startswith(("NOSCRIPT", *TRANSIENT)):
+        if not str(reply).startswith(("NOSCRIPT", "WRONGTYPE", *TRANSIENT)):
             raise Lost(f"an outcome was refused: {reply}")
-        # The server forgot the script, or is not ready, and refused what came after alike. A new connection loads the
-        # script and sends all again.
+        # The server forgot the script, or is not ready, and refused what came after alike; or somebody put something
+        # else in the mailbox's place. A new connection loads the script, puts that right and sends all again.
         raise BrokerUnreachableError(f"an outcome must be sent again: {reply}")
 
     def _take_over(self) -> None:
         """Make a new connection and send again what was not acknowledged."""
-        give_up = time.monotonic() + 2 * self._settings.heartbeat_timeout
+        patience = 2 * self._settings.heartbeat_timeout
+        give_up = time.monotonic() + patience
         self._wire.close()
         while True:
             try:
@@ -283,8 +290,11 @@ class Replies:
             except BrokerError as error:
                 if str(error).startswith("FENCED"):
                     raise Fenced(str(error)) from error
+                if str(error).startswith(_CANNOT_WRITE):
+                    give_up = time.monotonic() + patience
                 if time.monotonic() > give_up:
                     raise Lost(str(error)) from error
+                threading.Event().wait(_AGAIN)
         with self._sending:
             self._again = [*self._again, *self._owed]
             self._owed.clear()
@@ -328,4 +338,6 @@ def _alone(collected: _Collected) -> bytes:
 def _answer(reply: Reply) -> Reply:
     if isinstance(reply, ReplyError) and str(reply).startswith("FENCED"):
         raise Fenced(str(reply))
+    if isinstance(reply, ReplyError) and str(reply).startswith(TRANSIENT):
+        raise BrokerUnreachableError(f"what was asked must be asked again: {reply}")
     return checked(reply)

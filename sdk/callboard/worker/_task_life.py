@@ -84,7 +84,7 @@ class TaskLife:
         signal.signal(signal.SIGINT, self._interrupted)
         _session.begin(lambda: _session.Session(self._client))
         _context.enter_worker(self._settings.node, lambda: self._running)
-        for command in tasks.serve(self._keys, self._settings.worker, self._settings.queue, self._settings.node):
+        for command in tasks.serve(self._keys, self._settings.worker, self._settings.queue):
             self._client.ask(*command)
         self._client.pausing = self._pausing
         self._jobs.enter()

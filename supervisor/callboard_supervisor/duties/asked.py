@@ -45,6 +45,11 @@ class Asked:
         self._shared.start()
         self._own.start()
 
+    def check(self) -> None:
+        """Connect anew where the server has fallen silent."""
+        self._shared.check()
+        self._own.check()
+
     def stop(self) -> None:
         """Stop reading; harmless when repeated or never started."""
         self._shared.stop()

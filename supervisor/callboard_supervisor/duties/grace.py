@@ -43,7 +43,7 @@ class Grace:
     def _ending_since(self, resident: Resident) -> float:
         if resident.process is None:
             return 0.0
-        page = resident.look_at_page(self._house.node)
+        page = resident.look_at_page()
         # The page has the same clock in nanoseconds, as it is written on this host.
         began = page.ending_since / 1e9 if page else 0.0
         return began or resident.told_to_end

@@ -1,0 +1,271 @@
+"""Where a chaos run plays: a server, supervisors and callers of its own, and what must be left of them: nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+
+import psutil
+import redis
+from chaos.history import Kind, Pen
+from chaos.link import Link
+from chaos.node import Node
+from chaos.roles import NAMESPACE, ROLES
+from chaos.server import Server
+from chaos.waiting import wait_until
+
+from callboard_broker.clusterkey import write_key_file
+
+if TYPE_CHECKING:
+    import random
+    from types import TracebackType
+
+__all__ = ["Setting", "Theatre"]
+
+#: Callers at a time.
+_CALLERS: Final = 2
+#: Seconds in which callers must have their last outcomes, and in which everything must be gone.
+_LAST_OUTCOMES: Final = 75.0
+_GONE: Final = 30.0
+#: Seconds in which a new caller must have made its first call.
+_BEGUN: Final = 20.0
+#: Names the processes of a theatre: they inherit it.
+_MARK: Final = "CALLBOARD_CHAOS"
+_ROOT: Final = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a theatre is like.
+
+    Attributes:
+        fsync: Redis' `appendfsync`; nothing for a server that keeps no file.
+        nodes: Supervisors; each but the first believes that it is on a host of its own.
+        proxied: Whether callers, and each supervisor with its workers, have a proxy before the server.
+        heartbeat_timeout: Seconds without a heartbeat after which somebody counts as lost.
+    """
+
+    fsync: str = ""
+    nodes: int = 1
+    proxied: bool = False
+    heartbeat_timeout: float = 1.5
+
+
+class Theatre:
+    """A callboard with callers that call.
+
+    Attributes:
+        history: The directory of the history.
+        server: The server, and ``redis`` to speak to it.
+        nodes: The supervisors.
+        links: Proxies before the server, if there are some: that of callers, and that of each node.
+        chance: What is left to chance.
+    """
+
+    def __init__(self, setting: Setting, chance: random.Random) -> None:
+        self.chance = chance
+        self.place = Path(tempfile.mkdtemp(prefix="callboard-chaos-"))
+        self.history = self.place / "history"
+        (self.history / "wires").mkdir(parents=True)
+        self.pen = Pen(self.history, "nemesis")
+        self._pages = Path(tempfile.mkdtemp(prefix="cb-chaos-", dir="/dev/shm"))
+        write_key_file(self.place / "cluster.key")
+        self.server = Server(self.place, setting.fsync)
+        self._environ = {
+            "CALLBOARD_KEY_FILE": str(self.place / "cluster.key"),
+            "CALLBOARD_ADDRESS": self.server.address,
+            "CALLBOARD_SHM_DIR": str(self._pages),
+            "CALLBOARD_HEARTBEAT_TIMEOUT": str(setting.heartbeat_timeout),
+            _MARK: self.place.name,
+        }
+        hosts = ["", *(f"host {number}" for number in range(1, setting.nodes))]
+        self.links: list[Link] = []
+        self._doors: list[Path] = []
+        addresses = [self.server.address] * (1 + len(hosts))
+        if setting.proxied:
+            self._doors = [self.place / f"door-{number}.sock" for number in range(1 + len(hosts))]
+            addresses = [f"unix://{door}" for door in self._doors]
+        self._environ["CALLBOARD_ADDRESS"], *of_nodes = addresses
+        self.nodes = [
+            Node(self.place, {**self._environ, "CALLBOARD_ADDRESS": address}, host)
+            for host, address in zip(hosts, of_nodes, strict=True)
+        ]
+        self._callers: dict[str, subprocess.Popen[bytes]] = {}
+        self._called = 0
+
+    def __enter__(self) -> Self:
+        """Start everything, and let callers call."""
+        try:
+            self.server.start()
+            self.redis = redis.Redis(unix_socket_path=str(self.server.socket))
+            self.links = [Link(door, self.server.socket) for door in self._doors]
+            for node in self.nodes:
+                node.start()
+            self._run("open")
+            for _ in range(_CALLERS):
+                self.admit_caller()
+        except BaseException:
+            self._clear_away()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End whatever still runs."""
+        self._clear_away()
+
+    def admit_caller(self) -> None:
+        """Let one more caller call, and return when it has made a call.
+
+        Raises:
+            TimeoutError: It does not come.
+        """
+        self._called += 1
+        name = f"caller-{self._called}"
+        self._callers[name] = self._begin("call", name)
+        written = self.history / f"{name}.jsonl"
+        wait_until(lambda: written.exists() and written.stat().st_size, what=f"{name} to call", timeout=_BEGUN)
+
+    def expel_caller(self) -> str:
+        """Kill a caller; return its name."""
+        name = self.chance.choice(sorted(self._callers))
+        process = self._callers.pop(name)
+        process.kill()
+        process.wait()
+        self.pen.write(Kind.KILLED, caller=name)
+        return name
+
+    def callers(self) -> list[psutil.Process]:
+        """Return the processes that call."""
+        return [psutil.Process(process.pid) for process in self._callers.values() if process.poll() is None]
+
+    def workers(self) -> list[psutil.Process]:
+        """Return the processes that are actors, whoever looks after them."""
+        return [process for process in self._everybody() if process.name() == "Scribe"]
+
+    def actors(self) -> dict[str, dict[str, str]]:
+        """Return the records of the actors, by name."""
+        found = {}
+        for role in ROLES:
+            actor = self._text(self.redis.get(f"cb:{{0}}:name:{NAMESPACE}:{role.name}"))
+            stored = self.redis.hgetall(f"cb:{{0}}:actor:{actor}")
+            assert isinstance(stored, dict)
+            found[role.name] = {self._text(name): self._text(value) for name, value in stored.items()}
+        return found
+
+    def node_id(self, node: Node) -> str:
+        """Return the name under which a supervisor has registered; empty when it has not."""
+        for name in self.redis.smembers("cb:{meta}:nodes"):
+            if self._text(self.redis.hget(f"cb:{{meta}}:node:{self._text(name)}", "pid")) == str(node.pid):
+                return self._text(name)
+        return ""
+
+    def visit(self, errand: str) -> bool:
+        """Let a program come, do something and go; tell whether it could."""
+        return self._begin(errand).wait(_LAST_OUTCOMES) == 0
+
+    def cut_connections(self) -> int:
+        """Have the server close the connections of all others; return how many there were."""
+        return int(self.redis.client_kill_filter(_type="normal", skipme=True))
+
+    def last_call(self) -> None:
+        """Tell the callers to stop, and wait until they have all their outcomes.
+
+        Raises:
+            TimeoutError: One of them does not end.
+            RuntimeError: One of them has failed.
+        """
+        (self.history / "stop").touch()
+        for name, process in self._callers.items():
+            try:
+                code = process.wait(_LAST_OUTCOMES)
+            except subprocess.TimeoutExpired:
+                raise TimeoutError(f"{name} has not ended {_LAST_OUTCOMES:g} s after it was told to") from None
+            if code:
+                raise RuntimeError(f"{name} ended with the exit code {code}; see {self.place}/supervisors.log")
+
+    def leaks(self) -> list[str]:
+        """End the actors and then the supervisors; return what is left that should not be."""
+        self._run("close")
+        with contextlib.suppress(TimeoutError):
+            wait_until(lambda: not self._keys() and not self.workers(), what="actors to go", timeout=_GONE)
+        left = [f"key {key}" for key in self._keys()]
+        left += [f"worker {process.pid}" for process in self.workers()]
+        codes = [node.stop() for node in self.nodes if node.runs]
+        left += [f"a supervisor that ended with {code}" for code in codes if code != 0]
+        with contextlib.suppress(TimeoutError):
+            wait_until(lambda: not self._everybody(), what="processes to go", timeout=_GONE)
+        left += [f"process {process.pid} {' '.join(process.cmdline())[:80]}" for process in self._everybody()]
+        left += [f"page {page}" for page in self._pages.rglob("*") if page.is_file()]
+        return left
+
+    def forget(self) -> None:
+        """Remove the history, and what else lies beside it."""
+        shutil.rmtree(self.place)
+
+    def _run(self, command: str) -> None:
+        code = self._begin(command).wait(_LAST_OUTCOMES)
+        if code:
+            raise RuntimeError(f"chaos.client {command} ended with {code}; see {self.place}/supervisors.log")
+
+    def _begin(self, *command: str) -> subprocess.Popen[bytes]:
+        with (self.place / "supervisors.log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "chaos.client", str(self.history), *command],
+                cwd=_ROOT,
+                env={**os.environ, **self._environ},
+                stdout=log,
+                stderr=log,
+            )
+
+    def _everybody(self) -> list[psutil.Process]:
+        """Find the processes of this theatre that are not ours to wait for: not the server, not callers."""
+        found = []
+        for process in psutil.process_iter():
+            # Processes end while they are looked at; those of other users cannot be.
+            with contextlib.suppress(psutil.Error):
+                if process.environ().get(_MARK) == self.place.name and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+        return found
+
+    def _keys(self) -> list[str]:
+        """List keys and entries that should not be there when nobody is."""
+        found = []
+        for key in sorted(self._text(key) for key in self.redis.scan_iter("cb:*", count=1000)):
+            kind, *rest = key.removeprefix("cb:{0}:").split(":")
+            if key.startswith("cb:{meta}") or kind in {"events", "dead"}:
+                continue
+            if kind in {"requests", "outbox"}:
+                if self.redis.xlen(key):
+                    found.append(f"{key} is not empty")
+            elif not (kind == "actor" and len(rest) == 1 and self.redis.hget(key, "state") == b"DEAD"):
+                found.append(key)
+        return found
+
+    def _clear_away(self) -> None:
+        for process in self._everybody():
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        for caller in self._callers.values():
+            caller.kill()
+            caller.wait()
+        for node in self.nodes:
+            if node.runs:
+                node.kill()
+        for link in self.links:
+            link.stop()
+        self.server.stop()
+        self.pen.close()
+        shutil.rmtree(self._pages, ignore_errors=True)
+
+    @staticmethod
+    def _text(value: object) -> str:
+        return value.decode() if isinstance(value, bytes) else str(value)

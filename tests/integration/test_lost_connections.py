@@ -1,0 +1,164 @@
+"""I1, I8: connections that break, servers that are not ready, and keys that somebody deletes."""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from chaos.link import Link
+from tests.support.mortals import Mortal, Notes
+from tests.support.stage import HEARTBEAT_TIMEOUT, Stage, stage
+from tests.support.waiting import wait_until
+
+import callboard
+from callboard_broker import wire
+from callboard_broker.broker import Broker
+from callboard_broker.clusterkey import load_key
+from callboard_broker.errors import BrokerUnreachableError, ClientGoneError
+from callboard_broker.wire import Wire, items, text
+
+BOUND = 20
+
+
+@pytest.fixture
+def own_stage() -> Iterator[Stage]:
+    """Join a callboard of this test's own, whose keys may be deleted."""
+    with stage() as own:
+        callboard.init(own.address, _system_config={"heartbeat_timeout_ms": HEARTBEAT_TIMEOUT * 1000})
+        try:
+            yield own
+        finally:
+            callboard.shutdown()
+
+
+@contextlib.contextmanager
+def loading_server(path: Path) -> Iterator[None]:
+    """Play a server that still reads its file for the first to come, and has read it for the next."""
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+
+        def serve() -> None:
+            for ping in (b"-LOADING Redis is loading the dataset in memory\r\n", b"+PONG\r\n"):
+                connected, _ = listening.accept()
+                with connected:
+                    connected.recv(1024)
+                    connected.sendall(b"+OK\r\n" + ping)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield
+        finally:
+            thread.join(BOUND)
+
+
+def test_i1_a_server_that_reads_its_file_is_not_there_yet(tmp_path: Path) -> None:
+    """It greets, and would refuse the first calls, which those behind them would overtake."""
+    path = tmp_path / "socket"
+    with loading_server(path):
+        with pytest.raises(BrokerUnreachableError, match="LOADING"):
+            Wire.open(f"unix://{path}", name="cb:me")
+        Broker(f"unix://{path}", load_key(create=True)).connect("me", patience=BOUND).close()
+
+
+def test_i1_questions_are_asked_again_when_their_connection_broke(ray: ModuleType, on_stage: Stage) -> None:
+    """Whoever looks something up does not see that a connection was cut while it was idle."""
+    actor = ray.remote(Mortal).options(name="asked").remote(str(on_stage.log_dir / "asked"))
+    ray.get(actor.pid.remote(), timeout=BOUND)
+    on_stage.wire.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    assert ray.get_actor("asked") == actor
+    on_stage.wire.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    ray.kill(actor)
+
+
+def test_i8_connections_that_have_fallen_silent_are_left(
+    on_stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, notes: Notes, gate: Path
+) -> None:
+    """A peer that is gone without a word, behind something that keeps the connection, is not waited for for ever."""
+    monkeypatch.setattr(wire, "SILENCE", 1.0)
+    link = Link(tmp_path / "door", Path(on_stage.address.removeprefix("unix://")))
+    callboard.init(link.address, _system_config={"heartbeat_timeout_ms": HEARTBEAT_TIMEOUT * 1000})
+    try:
+        actor: Any = callboard.remote(Mortal).remote(str(notes.path))
+        ref = actor.behind.remote(str(gate))
+        wait_until(lambda: notes.count("behind"), what="the call to start")
+        assert link.tell("abandon") > 0
+        later = actor.note.remote("later")
+        gate.touch()
+        assert callboard.get([ref, later], timeout=BOUND) == ["behind", "later"]
+        callboard.shutdown()
+    finally:
+        link.stop()
+
+
+def test_i8_who_is_declared_dead_is_told_so_while_it_waits(own_stage: Stage, notes: Notes, gate: Path) -> None:
+    """Without an inbox no outcome comes: whoever waits in that process gets an error, also with no bound."""
+    actor: Any = callboard.remote(Mortal).remote(str(notes.path))
+    ref = actor.behind.remote(str(gate))
+    wait_until(lambda: notes.count("behind"), what="the call to start")
+    look, keys = own_stage.wire, own_stage.broker.keys
+    (client,) = [
+        name for name in map(text, items(look.call("SMEMBERS", keys.clients))) if b"driver" in _kind(own_stage, name)
+    ]
+    look.call("DEL", keys.inbox(client))
+    with pytest.raises(ClientGoneError, match="declared dead"):
+        callboard.get(ref)
+
+
+def _kind(own: Stage, client: str) -> bytes:
+    kind = own.wire.call("HGET", own.broker.keys.client(client), "kind")
+    return kind if isinstance(kind, bytes) else b""
+
+
+def test_i8_whoever_waits_when_everything_is_deleted_is_told_so(own_stage: Stage, notes: Notes, gate: Path) -> None:
+    """FLUSHDB leaves nobody waiting, and no process that is an actor no longer."""
+    actor: Any = callboard.remote(Mortal).remote(str(notes.path))
+    ref = actor.behind.remote(str(gate))
+    wait_until(lambda: notes.count("behind"), what="the call to start")
+    own_stage.wire.call("FLUSHDB")
+    with pytest.raises(ClientGoneError, match="declared dead"):
+        callboard.get(ref)
+    wait_until(lambda: notes.pid not in own_stage.workers(), what="the worker to leave", timeout=BOUND)
+
+
+@pytest.mark.parametrize(
+    "accident",
+    [("DEL", "{}"), ("RENAME", "{}", "{}:elsewhere"), ("SET", "{}", "nonsense"), ("XTRIM", "{}", "MAXLEN", "0")],
+    ids=lambda accident: accident[0],
+)
+def test_i8_calls_whose_entries_are_deleted_are_not_waited_for(
+    own_stage: Stage, notes: Notes, gate: Path, accident: tuple[str, ...]
+) -> None:
+    """The caller notices, and posts them again; the one that ran has lost its outcome, and the actor goes on."""
+    actor: Any = callboard.remote(Mortal).options(max_restarts=-1).remote(str(notes.path))
+    running = actor.behind.remote(str(gate))
+    wait_until(lambda: notes.count("behind"), what="the call to start")
+    waiting = [actor.note.remote("first"), actor.note.remote("second")]
+    look, mailbox = own_stage.wire, own_stage.broker.keys.mailbox(actor._actor_id).decode()
+    wait_until(lambda: look.call("XLEN", mailbox) == 3, what="the calls to be there")
+    look.call(*(word.format(mailbox) for word in accident))
+    gate.touch()
+    with pytest.raises(callboard.exceptions.ActorUnavailableError, match="has lost the outcome"):
+        callboard.get(running)
+    assert callboard.get(waiting) == ["first", "second"]
+    assert callboard.get(actor.note.remote("goes on"), timeout=BOUND) == "goes on"
+    assert notes.lines()[1:] == ["behind", "first", "second", "goes on"]
+    look.call("DEL", f"{mailbox}:elsewhere")
+
+
+def test_i8_calls_of_an_actor_whose_record_is_deleted_are_not_waited_for(
+    own_stage: Stage, notes: Notes, gate: Path
+) -> None:
+    """Its process leaves, and whoever waits is told that it is no more."""
+    actor: Any = callboard.remote(Mortal).remote(str(notes.path))
+    ref = actor.behind.remote(str(gate))
+    wait_until(lambda: notes.count("behind"), what="the call to start")
+    own_stage.wire.call("DEL", own_stage.broker.keys.actor(actor._actor_id))
+    with pytest.raises(callboard.exceptions.ActorDiedError):
+        callboard.get(ref)
+    wait_until(lambda: notes.pid not in own_stage.workers(), what="the worker to leave", timeout=BOUND)

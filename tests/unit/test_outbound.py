@@ -1,0 +1,43 @@
+"""The way out, on connections that break."""
+
+from typing import Any
+
+from callboard._outbound import Outbound
+from callboard_broker.errors import BrokerUnreachableError
+from callboard_broker.wire import pack
+
+
+class BrokenWire:
+    """A connection that notes what is sent, and may be broken."""
+
+    def __init__(self, sent: list[bytes], *, broken: bool) -> None:
+        self._sent = sent
+        self._broken = broken
+
+    def send_packed(self, data: bytes) -> None:
+        if self._broken:
+            raise BrokerUnreachableError("it broke")
+        self._sent.append(data)
+
+    def close(self) -> None:
+        self._broken = True
+
+
+def test_i1_what_is_posted_while_new_connections_break_as_well_is_sent_once_and_raises_nothing() -> None:
+    """It stays to be sent, so whoever posted it must not be told otherwise."""
+    sent: list[bytes] = []
+    wires = iter(BrokenWire(sent, broken=broken) for broken in (True, True, False))
+    recalled: list[Any] = []
+
+    def recall(wire: Any) -> list[Any]:
+        recalled.append(wire)
+        if len(recalled) == 1:
+            raise BrokerUnreachableError("it broke again")
+        return []
+
+    outbound = Outbound(lambda: next(wires), recall)  # type: ignore[arg-type,return-value] # stands for a Wire
+    with outbound.lock:
+        outbound.post_locked(pack(("PING",)), lambda _: None)
+    outbound.push()
+    assert sent == [pack(("PING",))]
+    outbound.close()
