@@ -38,6 +38,10 @@ test: .venv/developed  ## run the whole suite
 chaos: .venv/developed  ## kill, stop and cut things for CHAOS_MINUTES (10), and judge what callers saw
 	$(BIN)/python -m chaos --minutes $(or $(CHAOS_MINUTES),10)
 
+.PHONY: churn
+churn: .venv/developed  ## create, pass on and drop 2,000 actors, and look for what is left
+	CHURN_CYCLES=2000 $(BIN)/python -m pytest -q tests/integration/test_churn.py
+
 .venv-ray/installed: conformance/requirements.txt
 	$(PYTHON) -m venv .venv-ray
 	.venv-ray/bin/python -m pip install --quiet --requirement conformance/requirements.txt
