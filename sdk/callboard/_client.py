@@ -260,6 +260,7 @@ class Client:
             _log.error("%s", refusal)
             self._abandon(self.verdicts.gone(str(refusal)))
             self.inbox.wake()
+        self.outbound.collect()
         self.missing.look()
         if self.identity.kind == "driver":
             # A worker whose supervisor is gone leaves by itself.

@@ -177,6 +177,9 @@ class Outbound:
                     self._hand_over(reply)
                 if self._unacknowledged and self._wire.silent:
                     raise BrokerUnreachableError("the server has fallen silent")
+            elif self._wire.readable():
+                # Nothing is owed, so it is the end. What a restarted server has forgotten must not wait for a post.
+                raise BrokerUnreachableError("the connection to Redis broke: closed by the server")
         except BrokerUnreachableError:
             self._send_again()
 

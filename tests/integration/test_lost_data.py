@@ -16,7 +16,9 @@ import callboard
 from callboard import _session
 from callboard.exceptions import ActorDiedError, ActorUnavailableError
 from callboard_broker.errors import ClientGoneError
-from callboard_broker.wire import integer
+from callboard_broker.journal import read_journal
+from callboard_broker.page import page_path
+from callboard_broker.wire import integer, text
 
 BOUND = 30
 
@@ -93,6 +95,10 @@ def settled(actor: Any, notes: Notes, board: Forgetful) -> list[Any]:
     refs = [actor.note.remote(f"{number}") for number in range(3)]
     mailbox = board.stage.broker.keys.mailbox(actor._actor_id)
     wait_until(lambda: notes.count("2") and not integer(board.ask("XLEN", mailbox)), what="the calls to be settled")
+    token = text(board.ask("HGET", board.stage.broker.keys.actor(actor._actor_id), "token"))
+    # Until the worker knows that they are, it keeps their outcomes; what it refuses makes it listen.
+    board.ask("XADD", mailbox, "*", "no", "call")
+    wait_until(lambda: not read_journal(page_path(actor._actor_id, token)), what="the worker to hear of it")
     return refs
 
 
@@ -206,6 +212,8 @@ def test_a9_forgotten_tasks_are_submitted_again(board: Forgetful, notes: Notes, 
     board.remember()
     refs = [work.remote(f"{number}") for number in range(3)]
     wait_until(lambda: len(board.ask("KEYS", "cb:*:task:*")) == 4, what="the tasks")  # type: ignore[arg-type] # a list
+    # So that nothing is owed on the connection, and nobody waits for it.
+    _session.client().outbound.flush()
     board.forget()
     gate.touch()
     assert callboard.get(refs, timeout=BOUND) == ["0", "1", "2"]

@@ -181,6 +181,9 @@ class ConcurrentExecutor:
                 if call is not None and self._terminator is None:
                     self._admit(call)
             self._ask()
+        if self._replies.unsent:
+            # Of calls that were refused, or came again.
+            self._flush_soon()
 
     def _ask(self) -> None:
         if not self._asked and self._in_hand < _IN_HAND and self._terminator is None and self._way_out is None:

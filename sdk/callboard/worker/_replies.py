@@ -101,6 +101,11 @@ class Replies:
         return self._wire
 
     @property
+    def unsent(self) -> bool:
+        """Tell whether something is collected and not sent."""
+        return bool(self._buffer)
+
+    @property
     def owes(self) -> bool:
         """Tell whether answers are outstanding."""
         return bool(self._owed)
