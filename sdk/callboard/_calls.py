@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from callboard import _serde
 from callboard._arguments import attach, pack_call
+from callboard._parking import size_of, with_segment
 from callboard._result import FINAL, Result, Sent
 from callboard._route import Outgoing, Route
 from callboard._serde import Parcel
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from callboard._client import Client
     from callboard._holding import Hold
     from callboard._outbound import Unacknowledged
+    from callboard._serde import Parcel
     from callboard._stream import StreamResult
     from callboard._terms import Terms
     from callboard_broker.envelope import Call, Outcome
@@ -66,16 +68,27 @@ class Calls:
         Raises:
             PendingCallsLimitExceeded: The actor takes no more unfinished calls of one client.
         """
-        parcel, dependencies = pack_call(*arguments)
+        outbound, parking = self._outbound, self._client.parking
+        packed = parking.packed(hold.actor, lambda apart: pack_call(*arguments, apart=apart), size_of)
+        parcel, dependencies = packed
         result = stream or Result()
-        outbound = self._outbound
+        call = b""
+        if parcel.apart is not None:
+            # Written down before this returns, and before anybody waits for the lock.
+            with outbound.lock:
+                call = self.next_id()
+            if parking.give(call, hold.actor, parcel.apart, result):
+                opts = with_segment(opts)
+                parcel.settle()
+            else:
+                parcel, _ = pack_call(*arguments)
         with outbound.lock:
             route = self._routes.get(hold.actor)
             if route is None:
                 route = self._routes[hold.actor] = Route(terms.ordered)
             if terms.max_pending > 0:
                 route.count(result, terms.max_pending, self._client.inbox)
-            call = self.next_id()
+            call = call or self.next_id()
             if stream is not None:
                 stream.begin(call)
             outgoing = Outgoing(hold, call, method, parcel, retries, opts, result, dependencies)
@@ -178,12 +191,13 @@ class Calls:
     def _send(self, route: Route, out: Outgoing) -> None:
         """Number a call and send it; the caller holds the lock."""
         parcel = out.parcel
-        body, targets = parcel.body, parcel.targets if parcel.carries else []
+        targets = parcel.targets if parcel.carries else []
         if out.dependencies:
-            attached = attach(parcel, out.dependencies, out.result)
+            attached = self._attached(out)
             if attached is None:
                 return
-            body, targets = attached
+            parcel, targets = attached
+        body = parcel.body
         if not (targets or out.opts or out.method == _TERMINATE):
             self._send_plain(route, out.hold, out.id, out.method, out.retries, body, out.result)
             return
@@ -200,6 +214,22 @@ class Calls:
             command, seq = calls.post(keys.mailbox(actor), fields), route.seq
         packed = pack(command)
         self._outbound.post_locked(packed, partial(self._acknowledged, actor, seq, out.id, packed))
+
+    def _attached(self, out: Outgoing) -> tuple[Parcel, list[str]] | None:
+        """Return the arguments of a call with the values of the references among them; None when one is an error."""
+        parking, actor = self._client.parking, out.hold.actor
+
+        def attached(apart: bool) -> tuple[Parcel, list[str]] | None:
+            return attach(out.parcel, out.dependencies, out.result, apart=apart)
+
+        found = parking.packed(actor, attached, lambda found: size_of(found) if found else 0)
+        if found is None or found[0].apart is None:
+            return found
+        if not parking.give(out.id, actor, found[0].apart, out.result):
+            return attached(apart=False)
+        found[0].settle()
+        out.opts = with_segment(out.opts)
+        return found
 
     def _send_plain(
         self, route: Route, hold: Hold, call: bytes, method: bytes, retries: int, body: bytes, result: Result

@@ -1,0 +1,365 @@
+"""Segments: large values in shared memory, for processes of one user on one host.
+
+A callboard has a directory beside the status pages, named by its id:
+
+    <callboard>/free/<bytes>.<random>      segments that wait to be used again: fresh memory is what costs
+    <callboard>/<owner>/<number>.<giver>   a value in use
+
+Each client and each node has a *shelf*, the directory named by its id, and a lock on it for as long as it lives.
+Whoever finds the shelf of another is on its host. On the shelf of a client lie the arguments of its calls, for an actor,
+and the outcomes that workers gave to it. A name stands for one value for ever; a segment gets a new name with each
+value. Who reads has a shared lock on what is mapped until the last view into it is gone, so who frees a segment sees
+whether it may be used again, or must be left to its readers.
+
+Nothing here is signed: only this user can enter the directory, and who can do that can do everything else, too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import mmap
+import os
+import secrets
+import stat
+import time
+import weakref
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
+
+from callboard_broker.page import page_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+Part: TypeAlias = bytes | bytearray | memoryview
+"""Some of the bytes of a value."""
+
+_FREE: Final = "free"
+#: Bytes that may wait to be used again; of a small shared memory no more than an eighth.
+_POOL: Final = 1 << 28
+#: A segment is not used for less than a fourth of what it holds.
+_WASTE: Final = 4
+#: Smallest step between the sizes of segments.
+_STEP: Final = 1 << 16
+#: Bytes from which a segment that has its memory is mapped to be written: that costs less than a system call then.
+_MAP_TO_WRITE: Final = 1 << 22
+#: Parts that the kernel takes at once.
+_PARTS: Final = 1024
+#: Segments that a process maps: each is an open file. Values beyond this number are copied.
+_MAPPED: Final = 256
+_SHELF: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+_WRITE: Final = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class SegmentGoneError(LookupError):
+    """A segment is not there, or not any more."""
+
+
+class Mapping(mmap.mmap):
+    """A segment that is mapped for reading; locked, and its keeper kept, until the last view into it is gone."""
+
+    #: What must not go before it.
+    keeper: Any = None
+    #: Whether a process that was forked since may read it, too: then the lock, which both have, does not tell.
+    forked = False
+
+    def __del__(self) -> None:
+        # Before the keeper goes, which may free the segment. With views that are collected together with it, it stays
+        # locked as long as they do; then the segment is not used again.
+        with contextlib.suppress(BufferError):
+            self.close()
+
+
+_mapped: weakref.WeakSet[Mapping] = weakref.WeakSet()
+
+
+class Shelf:
+    """The directory of a living client or node, locked until it is closed or this process ends.
+
+    Args:
+        root: Directory of the callboard.
+        owner: Whose it is.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+
+    def __init__(self, root: Path, owner: str) -> None:
+        self._root = root
+        self._path = root / owner
+        self._fd = -1
+        while self._fd < 0:
+            (root / _FREE).mkdir(mode=0o700, parents=True, exist_ok=True)
+            # What goes wrong between these steps is a sweep that has found it unlocked, or the last to leave.
+            with contextlib.suppress(FileNotFoundError):
+                self._path.mkdir(mode=0o700, exist_ok=True)
+                self._fd = self._locked()
+        _shelves.add(self)
+
+    def names(self) -> list[str]:
+        """Return the names of the segments on it."""
+        return os.listdir(self._path)  # noqa: PTH208 - names are what is wanted
+
+    def close(self) -> None:
+        """Leave what is on it to the sweep; harmless when repeated. The last to leave clears the directory."""
+        if self._fd < 0:
+            return
+        with contextlib.suppress(OSError):
+            self._path.rmdir()
+        self.unlock()
+        _remove_if_empty(self._root)
+
+    def unlock(self) -> None:
+        """Let go of the lock, as far as this process has it."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _locked(self) -> int:
+        fd = os.open(self._path, _SHELF)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(fd), self._path.stat()):
+                return fd
+        except (BlockingIOError, FileNotFoundError):
+            pass
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)
+        return -1
+
+
+_shelves: weakref.WeakSet[Shelf] = weakref.WeakSet()
+
+
+class Segments:
+    """The segments of one callboard on this host.
+
+    Args:
+        root: Its directory, which must exist.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._at = str(root)
+        about = os.statvfs(root)
+        total = about.f_blocks * about.f_frsize
+        self._least_left = total // 2
+        self._pool = min(_POOL, total // 8)
+
+    @classmethod
+    def of(cls, callboard: str) -> Self | None:
+        """Return the segments of a callboard; None where there is no shared memory that only we can enter.
+
+        Args:
+            callboard: Its id.
+        """
+        try:
+            root = page_directory() / callboard
+            root.mkdir(mode=0o700, exist_ok=True)
+            found = root.lstat()
+            if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+                return None
+            return cls(root)
+        except OSError:
+            return None
+
+    def shelf(self, owner: str) -> Shelf | None:
+        """Make the shelf of a client or node and lock it; None when that is not possible."""
+        try:
+            return Shelf(self.root, owner)
+        except OSError:
+            return None
+
+    def near(self, owner: str) -> bool:
+        """Tell whether a client or node is on this host."""
+        return os.path.isdir(f"{self._at}/{owner}")  # noqa: PTH112 - a path object costs more than the look
+
+    def write(self, owner: str, name: str, parts: Sequence[Part]) -> bool:
+        """Put a value on a shelf; tell whether that was possible.
+
+        It is not when the shelf is not there, or no segment is free and a new one would take more than our share of the
+        memory. Whoever is told the name afterwards finds all of the value.
+        """
+        path, size = f"{self._at}/{owner}/{name}", sum(map(len, parts))
+        try:
+            fd = self._claim(path, size)
+            if fd is None:
+                fd = self._make(path, size)
+            if fd is None:
+                return False
+            try:
+                _write(fd, parts, size)
+            finally:
+                os.close(fd)
+            return True
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.unlink(path)  # noqa: PTH108 - as above
+            return False
+
+    def read(self, owner: str, name: str, size: int) -> Mapping | bytes:
+        """Return the first bytes of a value: mapped, or copied when too much is mapped already.
+
+        Raises:
+            SegmentGoneError: It has been freed, or was never there.
+            OSError: The process has too many open files.
+        """
+        path = f"{self._at}/{owner}/{name}"
+        try:
+            fd = os.open(path, _READ)
+        except (FileNotFoundError, NotADirectoryError):
+            raise SegmentGoneError(f"there is no segment {path}") from None
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            about = os.fstat(fd)
+            # Locked first, looked at then: who frees it takes the other lock before it takes the name away.
+            if not os.path.samestat(about, os.stat(path)) or about.st_size < size:  # noqa: PTH116 - as above
+                raise SegmentGoneError(f"the segment {path} is another one by now")
+            if len(_mapped) >= _MAPPED:
+                return os.pread(fd, size, 0)
+            mapped = Mapping(fd, size, access=mmap.ACCESS_READ)
+        except (FileNotFoundError, BlockingIOError):
+            raise SegmentGoneError(f"the segment {path} has been freed") from None
+        finally:
+            # The mapping has a descriptor of its own for the same lock.
+            os.close(fd)
+        _mapped.add(mapped)
+        return mapped
+
+    def free(self, owner: str, name: str, *, again: bool = True) -> None:
+        """Take a value away: its segment is used again, unless it is still read, or there are enough.
+
+        Harmless when it is gone already.
+
+        Args:
+            owner: Whose shelf it lies on.
+            name: Its name.
+            again: Whether its segment may be used again at all.
+        """
+        path = f"{self._at}/{owner}/{name}"
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            if not (again and self._give_back(path)):
+                os.unlink(path)  # noqa: PTH108 - as above
+
+    def unlocked(self) -> Iterator[tuple[str, list[str]]]:
+        """Yield each shelf of nobody alive, by its owner and the names on it; it goes when it is empty afterwards."""
+        for owner in self._shelves():
+            try:
+                fd = os.open(self.root / owner, _SHELF)
+            except OSError:
+                continue
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                yield owner, os.listdir(fd)  # noqa: PTH208 - of an open directory
+                with contextlib.suppress(OSError):
+                    (self.root / owner).rmdir()
+            except BlockingIOError:
+                continue
+            finally:
+                os.close(fd)
+
+    def trim(self, idle: float) -> None:
+        """Remove the segments that have been free for some seconds."""
+        before = time.time() - idle
+        with contextlib.suppress(FileNotFoundError), os.scandir(self.root / _FREE) as found:
+            for entry in found:
+                # Whoever takes one meanwhile, or removes it, was faster.
+                with contextlib.suppress(FileNotFoundError):
+                    # Being renamed changes this time, being written to the other.
+                    if entry.stat(follow_symlinks=False).st_ctime < before:
+                        os.unlink(entry.path)  # noqa: PTH108 - as above
+
+    def _shelves(self) -> list[str]:
+        with contextlib.suppress(FileNotFoundError):
+            return [name for name in os.listdir(self.root) if name != _FREE]  # noqa: PTH208 - as above
+        return []
+
+    def _claim(self, path: str, size: int) -> int | None:
+        """Take a free segment; its name is ours alone from the moment that it was renamed."""
+        most = _WASTE * max(size, _STEP)
+        free = f"{self._at}/{_FREE}"
+        fitting = [(held, name) for held, name in _sized(os.listdir(free)) if size <= held <= most]  # noqa: PTH208
+        for _, name in sorted(fitting):
+            try:
+                os.rename(f"{free}/{name}", path)  # noqa: PTH104 - as above
+            except FileNotFoundError:
+                continue
+            return os.open(path, _WRITE)
+        return None
+
+    def _make(self, path: str, size: int) -> int | None:
+        about = os.statvfs(self._at)
+        step = max(_STEP, 1 << max(0, size.bit_length() - 4))
+        rounded = -(-size // step) * step
+        if about.f_bavail * about.f_frsize - rounded < self._least_left:
+            return None
+        fd = os.open(path, _WRITE | os.O_CREAT | os.O_EXCL, 0o600)
+        # A little longer than this value, so that the next one of about this size fits, too.
+        os.ftruncate(fd, rounded)
+        return fd
+
+    def _give_back(self, path: str) -> bool:
+        """Move a segment to the free ones; False when it is still read, or there is no room."""
+        fd = os.open(path, _WRITE)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            size = os.fstat(fd).st_size
+            waiting = sum(held for held, _ in _sized(os.listdir(f"{self._at}/{_FREE}")))  # noqa: PTH208 - as above
+            if waiting + size > self._pool:
+                return False
+            os.rename(path, f"{self._at}/{_FREE}/{size}.{secrets.token_hex(8)}")  # noqa: PTH104 - as above
+            return True
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(fd)
+
+
+def _sized(names: list[str]) -> Iterator[tuple[int, str]]:
+    for name in names:
+        yield int(name.partition(".")[0]), name
+
+
+def _write(fd: int, parts: Sequence[Part], size: int) -> None:
+    if size >= _MAP_TO_WRITE and os.fstat(fd).st_blocks * 512 >= size:
+        # All of its memory is there: without holes there is nothing that could be lacking later.
+        with mmap.mmap(fd, size, flags=mmap.MAP_SHARED | mmap.MAP_POPULATE) as mapped:
+            for part in parts:
+                mapped.write(part)
+        return
+    for first in range(0, len(parts), _PARTS):
+        batch: list[Part] = list(parts[first : first + _PARTS])
+        while batch:
+            written = os.writev(fd, batch)
+            while batch and written >= len(batch[0]):
+                written -= len(batch.pop(0))
+            if written:
+                batch[0] = memoryview(batch[0])[written:]
+
+
+def _remove_if_empty(root: Path) -> None:
+    """Remove a callboard's directory when only free segments are left in it."""
+    with contextlib.suppress(OSError):
+        if os.listdir(root) == [_FREE]:  # noqa: PTH208 - as above
+            for entry in (root / _FREE).iterdir():
+                entry.unlink(missing_ok=True)
+            (root / _FREE).rmdir()
+            root.rmdir()
+
+
+def _before_fork() -> None:
+    for mapped in list(_mapped):
+        mapped.forked = True
+
+
+def _in_child() -> None:
+    # The parent's lock is told by the parent's life alone.
+    for shelf in list(_shelves):
+        shelf.unlock()
+
+
+os.register_at_fork(before=_before_fork, after_in_child=_in_child)
