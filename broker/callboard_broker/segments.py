@@ -6,7 +6,7 @@ A callboard has a directory beside the status pages, named by its id:
     <callboard>/<owner>/<number>.<giver>   a value in use
 
 Each client and each node has a *shelf*, the directory named by its id, and a lock on it for as long as it lives.
-Whoever finds the shelf of another is on its host. On the shelf of a client lie the arguments of its calls, for an actor,
+Whoever finds the shelf of another is on its host. On that of a client lie the arguments of its calls, for an actor,
 and the outcomes that workers gave to it. A name stands for one value for ever; a segment gets a new name with each
 value. Who reads has a shared lock on what is mapped until the last view into it is gone, so who frees a segment sees
 whether it may be used again, or must be left to its readers.
@@ -24,7 +24,7 @@ import secrets
 import stat
 import time
 import weakref
-from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, Self, TypeAlias
 
 from callboard_broker.page import page_directory
 
@@ -57,13 +57,21 @@ class SegmentGoneError(LookupError):
     """A segment is not there, or not any more."""
 
 
+class Keeper(Protocol):
+    """Who frees a segment that this process has mapped.
+
+    Attributes:
+        forked: Whether a forked process may have it mapped, too.
+    """
+
+    forked: bool
+
+
 class Mapping(mmap.mmap):
     """A segment that is mapped for reading; locked, and its keeper kept, until the last view into it is gone."""
 
-    #: What must not go before it.
-    keeper: Any = None
-    #: Whether a process that was forked since may read it, too: then the lock, which both have, does not tell.
-    forked = False
+    #: What must not go before it, and is told when this process forks.
+    keeper: Keeper | None = None
 
     def __del__(self) -> None:
         # Before the keeper goes, which may free the segment. With views that are collected together with it, it stays
@@ -352,8 +360,10 @@ def _remove_if_empty(root: Path) -> None:
 
 
 def _before_fork() -> None:
+    # Both processes have the same lock from now on, so it does not tell when one of them reads on.
     for mapped in list(_mapped):
-        mapped.forked = True
+        if mapped.keeper is not None:
+            mapped.keeper.forked = True
 
 
 def _in_child() -> None:

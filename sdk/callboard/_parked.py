@@ -36,7 +36,7 @@ class Parked:
         self._pid = os.getpid()
         self._pinned: Mapping | bytes | None = None
         self.stub = stub
-        #: Set by a mapping that a forked process has, too.
+        #: Whether a forked process may have it mapped, too.
         self.forked = False
 
     def load(self) -> Any:

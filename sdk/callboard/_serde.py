@@ -85,10 +85,11 @@ class Apart:
         #: Bytes of the pickle.
         self.size = 0
 
-    def write(self, part: Part) -> None:
+    def write(self, part: Part | pickle.PickleBuffer) -> None:
         """Take some of the pickle; what picklers need of a file."""
-        self.parts.append(part)
-        self.size += len(part)
+        known = part.raw() if isinstance(part, pickle.PickleBuffer) else part
+        self.parts.append(known)
+        self.size += len(known)
 
     def take(self, buffer: pickle.PickleBuffer) -> bool:
         """Take a buffer that need not be in the pickle; tell whether it is to be in it all the same."""

@@ -1,0 +1,341 @@
+"""Segments: claimed by one, used again, never while somebody reads them, never where others may enter."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callboard import _serde
+from callboard._parked import Parked
+from callboard.exceptions import ObjectLostError
+from callboard_broker import segments as module
+from callboard_broker.segments import Mapping, SegmentGoneError, Segments, Shelf
+
+ID = "0123456789abcdef" * 2
+LARGE = 200_000
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Segments]:
+    """Give the test the segments of a callboard, with a shelf for ``client``."""
+    monkeypatch.setenv("CALLBOARD_SHM_DIR", str(tmp_path / "pages"))
+    found = Segments.of(ID)
+    assert found is not None
+    # The disk of a test machine may be fuller than its memory.
+    found._least_left = 0
+    shelf = found.shelf("client")
+    assert shelf is not None
+    yield found
+    shelf.close()
+
+
+def free(here: Segments) -> list[str]:
+    """Name the free segments."""
+    return sorted(os.listdir(here.root / "free"))  # noqa: PTH208 - names are enough
+
+
+def inode(here: Segments, name: str) -> int:
+    """Tell which segment a value lies in."""
+    return (here.root / "client" / name).stat().st_ino
+
+
+def test_what_is_written_is_read() -> None:
+    """This is checked by all tests below; here only the stub: it says how long each part is, and where it begins."""
+    apart = _serde.Apart()
+    apart.write(b"12345")
+    apart.buffers += [memoryview(b"x" * 100), memoryview(b"y")]
+    assert apart.stub == b"5 100 1"
+    laid = b"".join(apart.laid_out())
+    assert len(laid) == _serde.length(apart.stub)
+    assert laid == b"12345".ljust(64, b"\0") + (b"x" * 100).ljust(128, b"\0") + b"y"
+
+
+@given(st.lists(st.binary(max_size=300_000), min_size=1, max_size=2000))
+def test_parts_are_written_in_order(tmp_path_factory: pytest.TempPathFactory, parts: list[bytes]) -> None:
+    """However many there are, however long, also into a segment that was longer before."""
+    root = tmp_path_factory.mktemp("root")
+    here = Segments(root)
+    here._least_left = 0
+    shelf = Shelf(root, "client")
+    whole = b"".join(parts)
+    for name in ("1.a", "2.a"):
+        assert here.write("client", name, parts)
+        if whole:
+            assert bytes(here.read("client", name, len(whole))) == whole
+        here.free("client", name)
+    shelf.close()
+    assert not root.exists()
+
+
+def test_a_large_segment_is_mapped_to_be_written(here: Segments) -> None:
+    """The second time, when its memory is there, with the same result."""
+    for number in range(3):
+        parts = [os.urandom(3 << 20), os.urandom(5), os.urandom(2 << 20)]
+        assert here.write("client", f"{number}.a", parts)
+        assert bytes(here.read("client", f"{number}.a", 5 << 20)) == b"".join(parts)[: 5 << 20]
+        here.free("client", f"{number}.a")
+    assert len(free(here)) == 1
+
+
+def test_a_freed_segment_is_used_again(here: Segments) -> None:
+    """For a value of about its size, under another name; the old name is gone."""
+    assert here.write("client", "1.a", [b"1" * LARGE])
+    first = inode(here, "1.a")
+    here.free("client", "1.a")
+    assert len(free(here)) == 1
+    with pytest.raises(SegmentGoneError, match="no segment"):
+        here.read("client", "1.a", LARGE)
+    assert here.write("client", "2.a", [b"2" * (LARGE + 100)])
+    assert inode(here, "2.a") == first
+    assert free(here) == []
+    here.free("client", "2.a")
+    assert here.write("client", "3.a", [b"3" * 50 * LARGE])
+    assert here.write("client", "4.a", [b"4"])
+    assert first == inode(here, "4.a")
+
+
+def test_a_much_larger_segment_is_not_wasted(here: Segments) -> None:
+    """A value that needs a small part of it gets one of its own."""
+    assert here.write("client", "1.a", [b"1" * 50 * LARGE])
+    here.free("client", "1.a")
+    assert here.write("client", "2.a", [b"2" * LARGE])
+    assert len(free(here)) == 1
+
+
+def test_what_is_read_is_not_used_again(here: Segments) -> None:
+    """It is left to its readers: their view stays what it was, and the memory goes with it."""
+    assert here.write("client", "1.a", [b"1" * LARGE])
+    view = memoryview(here.read("client", "1.a", LARGE))[10:20]
+    assert view.readonly
+    here.free("client", "1.a")
+    assert free(here) == []
+    assert here.write("client", "2.a", [b"2" * LARGE])
+    assert bytes(view) == b"1" * 10
+    del view
+    here.free("client", "2.a")
+    assert len(free(here)) == 1
+
+
+def test_a_reader_that_comes_late_finds_it_gone(here: Segments, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when it had opened the file before it was freed and given to somebody else."""
+    assert here.write("client", "1.a", [b"1" * LARGE])
+    real = os.open
+
+    def late(path: str, flags: int, mode: int = 0o777) -> int:
+        fd = real(path, flags, mode)
+        if path.endswith("1.a") and flags & os.O_ACCMODE == os.O_RDONLY:
+            here.free("client", "1.a")
+            assert here.write("client", "2.a", [b"2" * LARGE])
+        return fd
+
+    monkeypatch.setattr(os, "open", late)
+    with pytest.raises(SegmentGoneError, match="freed"):
+        here.read("client", "1.a", LARGE)
+
+
+def test_one_wins_a_free_segment(here: Segments, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who finds that another was faster takes the next, or makes one."""
+    for name in ("1.a", "2.a"):
+        assert here.write("client", name, [b"1" * LARGE])
+    for name in ("1.a", "2.a"):
+        here.free("client", name)
+    real = os.rename
+    taken: list[str] = []
+
+    def slower(source: str, target: str) -> None:
+        if not taken:
+            taken.append(source)
+            os.unlink(source)  # noqa: PTH108 - as another does it
+        real(source, target)
+
+    monkeypatch.setattr(os, "rename", slower)
+    assert here.write("client", "3.a", [b"3" * LARGE])
+    assert taken
+    assert free(here) == []
+
+
+def test_nothing_is_written_where_there_is_no_shelf(here: Segments) -> None:
+    """Neither a new segment nor a used one goes to somebody who is not here."""
+    assert not here.near("other")
+    assert not here.write("other", "1.a", [b"1" * LARGE])
+    assert here.write("client", "1.a", [b"1" * LARGE])
+    here.free("client", "1.a")
+    assert not here.write("other", "1.a", [b"1" * LARGE])
+    assert len(free(here)) == 1
+    with pytest.raises(SegmentGoneError):
+        here.read("other", "1.a", LARGE)
+    here.free("other", "1.a")
+
+
+def test_others_keep_half_of_the_memory(here: Segments, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When it is taken, or the file system is full after all, nothing is written and nothing is left."""
+    monkeypatch.setattr(here, "_least_left", 1 << 62)
+    assert not here.write("client", "1.a", [b"1" * LARGE])
+    monkeypatch.setattr(here, "_least_left", 0)
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "writev", full)
+    assert not here.write("client", "1.a", [b"1" * LARGE])
+    assert os.listdir(here.root / "client") == []  # noqa: PTH208 - names are enough
+
+
+def test_the_free_ones_are_bounded(here: Segments, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In bytes, and in the time for which they are kept."""
+    monkeypatch.setattr(here, "_pool", 3 * LARGE)
+    for number in range(5):
+        assert here.write("client", f"{number}.a", [b"1" * LARGE])
+    for number in range(5):
+        here.free("client", f"{number}.a")
+    assert len(free(here)) == 2
+    here.trim(60)
+    assert len(free(here)) == 2
+    began = time.time()
+    while time.time() <= began:
+        pass
+    here.trim(0)
+    assert free(here) == []
+
+
+def test_a_directory_of_others_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where somebody else may enter, or which is none, there are no segments."""
+    monkeypatch.setenv("CALLBOARD_SHM_DIR", str(tmp_path))
+    tmp_path.chmod(0o700)
+    (tmp_path / ID).mkdir()
+    (tmp_path / ID).chmod(0o755)
+    assert Segments.of(ID) is None
+    (tmp_path / ID).rmdir()
+    (tmp_path / ID).symlink_to(tmp_path)
+    assert Segments.of(ID) is None
+    (tmp_path / ID).unlink()
+    tmp_path.chmod(0o777)
+    assert Segments.of(ID) is None
+    tmp_path.chmod(0o700)
+    monkeypatch.setenv("CALLBOARD_SHM_DIR", "/proc/nowhere")
+    assert Segments.of(ID) is None
+
+
+def test_a_shelf_is_locked_while_its_owner_lives(here: Segments) -> None:
+    """The sweep is shown only those of the dead; those that it empties go."""
+    program = "import sys; from pathlib import Path; from callboard_broker.segments import *\n"
+    program += "shelf = Shelf(Path(sys.argv[1]), 'mortal'); print(flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", program, str(here.root)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert here.near("mortal")
+        assert here.write("mortal", "1.a", [b"1" * LARGE])
+        assert list(here.unlocked()) == []
+        process.kill()
+        process.wait()
+    assert [(owner, names) for owner, names in here.unlocked()] == [("mortal", ["1.a"])]
+    for owner, names in here.unlocked():
+        here.free(owner, names[0])
+    assert not here.near("mortal")
+    assert len(free(here)) == 1
+
+
+def test_the_last_to_leave_clears_the_directory(tmp_path: Path) -> None:
+    """Not before; and who comes while it goes makes it anew."""
+    root = tmp_path / "root"
+    first = Shelf(root, "first")
+    here = Segments(root)
+    here._least_left = 0
+    second = Shelf(root, "second")
+    assert here.write("first", "1.a", [b"1" * LARGE])
+    here.free("first", "1.a")
+    first.close()
+    first.close()
+    assert len(free(here)) == 1
+    second.close()
+    assert not root.exists()
+    again = Shelf(root, "first")
+    assert root.exists()
+    again.close()
+
+
+def test_a_value_is_freed_when_nobody_can_want_it(here: Segments) -> None:
+    """It can be loaded again and again; it goes with the last of reference and views."""
+    array = bytearray(os.urandom(LARGE))
+    parcel = _serde.pack_apart(_Case(array))
+    assert parcel.apart is not None
+    assert here.write("client", "1.a", parcel.apart.laid_out())
+    parked = Parked(here, "client", "1.a", parcel.apart.stub)
+    first, second = parked.load(), parked.load()
+    assert first.content == second.content == array
+    assert first.content.readonly
+    del parked, second
+    assert free(here) == []
+    assert first.content == array
+    del first
+    assert len(free(here)) == 1
+
+
+def test_a_value_that_a_fork_has_seen_is_not_used_again(here: Segments) -> None:
+    """Parent and child have the same lock, so it does not tell that the child still reads."""
+    assert here.write("client", "1.a", [b"1" * LARGE])
+    parked = Parked(here, "client", "1.a", b"%d" % LARGE)
+    view = memoryview(parked.content())
+    module._before_fork()
+    del view, parked
+    assert free(here) == []
+    with pytest.raises(SegmentGoneError):
+        here.read("client", "1.a", LARGE)
+
+
+def test_a_child_frees_nothing(here: Segments) -> None:
+    """What a forked process drops is its parent's, and so is the lock on the shelf."""
+    assert here.write("client", "1.a", [b"1" * LARGE])
+    parked = Parked(here, "client", "1.a", b"%d" % LARGE)
+    child = os.fork()
+    if not child:
+        del parked
+        os._exit(0 if os.access(here.root / "client" / "1.a", os.R_OK) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert bytes(parked.content()[:3]) == b"111"
+    assert list(here.unlocked()) == []
+
+
+def test_a_value_that_is_gone_is_lost(here: Segments) -> None:
+    """The error says which, and what may have happened."""
+    parked = Parked(here, "client", "7.a", b"100")
+    with pytest.raises(ObjectLostError, match=r"value of client/7 is lost.*cleared"):
+        parked.load()
+
+
+def test_what_is_pinned_outlives_its_shelf(here: Segments) -> None:
+    """As a process keeps the values that it has when it leaves."""
+    assert here.write("client", "1.a", [b"1" * LARGE])
+    parked = Parked(here, "client", "1.a", b"%d" % LARGE)
+    parked.pin()
+    here.free("client", "1.a")
+    assert bytes(parked.content()) == b"1" * LARGE
+
+
+def test_beyond_a_number_values_are_copied(here: Segments, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each mapping is an open file, and a process may have so many only."""
+    monkeypatch.setattr(module, "_MAPPED", 2)
+    for number in range(3):
+        assert here.write("client", f"{number}.a", [b"%d" % number * LARGE])
+    found = [here.read("client", f"{number}.a", LARGE) for number in range(3)]
+    assert [isinstance(one, Mapping) for one in found] == [True, True, False]
+    assert [bytes(one[:2]) for one in found] == [b"00", b"11", b"22"]
+
+
+class _Case:
+    """Hold something that is packed apart, as arrays are."""
+
+    def __init__(self, content: bytearray | memoryview) -> None:
+        self.content = content
+
+    def __reduce_ex__(self, _protocol: object) -> tuple[object, ...]:
+        import pickle  # noqa: PLC0415 - only here
+
+        return _Case, (pickle.PickleBuffer(self.content),)
