@@ -27,6 +27,7 @@ import weakref
 from typing import TYPE_CHECKING, Final, Protocol, Self, TypeAlias
 
 from callboard_broker.page import page_directory
+from callboard_broker.windows import window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,15 +43,14 @@ _POOL: Final = 1 << 28
 _WASTE: Final = 4
 #: Smallest step between the sizes of segments.
 _STEP: Final = 1 << 16
-#: Bytes from which a segment that has its memory is mapped to be written: that costs less than a system call then.
-_MAP_TO_WRITE: Final = 1 << 22
+#: Bytes from which copying through a window costs less than by a system call.
+_WINDOW: Final = 1 << 19
 #: Parts that the kernel takes at once.
 _PARTS: Final = 1024
 #: Segments that a process maps: each is an open file. Values beyond this number are copied.
 _MAPPED: Final = 256
 _SHELF: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-_WRITE: Final = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE: Final = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class SegmentGoneError(LookupError):
@@ -200,7 +200,7 @@ class Segments:
             if fd is None:
                 return False
             try:
-                _write(fd, parts, size)
+                _write(fd, path, parts, size)
             finally:
                 os.close(fd)
             return True
@@ -216,27 +216,23 @@ class Segments:
             SegmentGoneError: It has been freed, or was never there.
             OSError: The process has too many open files.
         """
-        path = f"{self._at}/{owner}/{name}"
-        try:
-            fd = os.open(path, _READ)
-        except (FileNotFoundError, NotADirectoryError):
-            raise SegmentGoneError(f"there is no segment {path}") from None
-        try:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            about = os.fstat(fd)
-            # Locked first, looked at then: who frees it takes the other lock before it takes the name away.
-            if not os.path.samestat(about, os.stat(path)) or about.st_size < size:  # noqa: PTH116 - as above
-                raise SegmentGoneError(f"the segment {path} is another one by now")
+        with self._reading(owner, name, size) as fd:
             if len(_mapped) >= _MAPPED:
                 return os.pread(fd, size, 0)
+            # It has a descriptor of its own for the same lock.
             mapped = Mapping(fd, size, access=mmap.ACCESS_READ)
-        except (FileNotFoundError, BlockingIOError):
-            raise SegmentGoneError(f"the segment {path} has been freed") from None
-        finally:
-            # The mapping has a descriptor of its own for the same lock.
-            os.close(fd)
         _mapped.add(mapped)
         return mapped
+
+    @contextlib.contextmanager
+    def look(self, owner: str, name: str, size: int) -> Iterator[memoryview]:
+        """Show the first bytes of a value, of which no view may be kept. Raises as `read` does."""
+        with self._reading(owner, name, size) as fd:
+            if size < _WINDOW:
+                yield memoryview(os.pread(fd, size, 0))
+                return
+            with window(f"{self._at}/{owner}/{name}") as mapped, memoryview(mapped) as whole, whole[:size] as shown:
+                yield shown
 
     def free(self, owner: str, name: str, *, again: bool = True) -> None:
         """Take a value away: its segment is used again, unless it is still read, or there are enough.
@@ -281,6 +277,32 @@ class Segments:
                     if entry.stat(follow_symlinks=False).st_ctime < before:
                         os.unlink(entry.path)  # noqa: PTH108 - as above
 
+    @contextlib.contextmanager
+    def _reading(self, owner: str, name: str, size: int) -> Iterator[int]:
+        """Open a value with the lock of readers."""
+        path = f"{self._at}/{owner}/{name}"
+        try:
+            fd = os.open(path, _FILE)
+        except (FileNotFoundError, NotADirectoryError):
+            raise SegmentGoneError(f"there is no segment {path}") from None
+        try:
+            self._lock_to_read(fd, path, size)
+            yield fd
+        finally:
+            os.close(fd)
+
+    @staticmethod
+    def _lock_to_read(fd: int, path: str, size: int) -> None:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            about = os.fstat(fd)
+            # Locked first, looked at then: who frees it takes the other lock before it takes the name away.
+            if os.path.samestat(about, os.stat(path)) and about.st_size >= size:  # noqa: PTH116 - as above
+                return
+        except (FileNotFoundError, BlockingIOError):
+            pass
+        raise SegmentGoneError(f"the segment {path} has been freed")
+
     def _shelves(self) -> list[str]:
         with contextlib.suppress(FileNotFoundError):
             return [name for name in os.listdir(self.root) if name != _FREE]  # noqa: PTH208 - as above
@@ -296,7 +318,7 @@ class Segments:
                 os.rename(f"{free}/{name}", path)  # noqa: PTH104 - as above
             except FileNotFoundError:
                 continue
-            return os.open(path, _WRITE)
+            return os.open(path, _FILE)
         return None
 
     def _make(self, path: str, size: int) -> int | None:
@@ -305,14 +327,14 @@ class Segments:
         rounded = -(-size // step) * step
         if about.f_bavail * about.f_frsize - rounded < self._least_left:
             return None
-        fd = os.open(path, _WRITE | os.O_CREAT | os.O_EXCL, 0o600)
+        fd = os.open(path, _FILE | os.O_CREAT | os.O_EXCL, 0o600)
         # A little longer than this value, so that the next one of about this size fits, too.
         os.ftruncate(fd, rounded)
         return fd
 
     def _give_back(self, path: str) -> bool:
         """Move a segment to the free ones; False when it is still read, or there is no room."""
-        fd = os.open(path, _WRITE)
+        fd = os.open(path, _FILE)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             size = os.fstat(fd).st_size
@@ -332,10 +354,11 @@ def _sized(names: list[str]) -> Iterator[tuple[int, str]]:
         yield int(name.partition(".")[0]), name
 
 
-def _write(fd: int, parts: Sequence[Part], size: int) -> None:
-    if size >= _MAP_TO_WRITE and os.fstat(fd).st_blocks * 512 >= size:
-        # All of its memory is there: without holes there is nothing that could be lacking later.
-        with mmap.mmap(fd, size, flags=mmap.MAP_SHARED | mmap.MAP_POPULATE) as mapped:
+def _write(fd: int, path: str, parts: Sequence[Part], size: int) -> None:
+    if size >= _WINDOW and os.fstat(fd).st_blocks * 512 >= size:
+        # What is to be written has its memory, as it lies before what was written last: it cannot be lacking later.
+        with window(path) as mapped:
+            mapped.seek(0)
             for part in parts:
                 mapped.write(part)
         return

@@ -46,7 +46,13 @@ class Parked:
             ObjectLostError: The segment is gone.
             Exception: Whatever unpickling raises.
         """
-        return _serde.unpack_apart(self.content(), self.stub)
+        if _serde.has_views(self.stub) or self._pinned is not None:
+            return _serde.unpack_apart(self.content(), self.stub)
+        try:
+            with self._segments.look(self._owner, self._name, _serde.length(self.stub)) as shown:
+                return _serde.unpack_apart(shown, self.stub)
+        except SegmentGoneError as error:
+            raise self._lost(error) from error
 
     def content(self) -> Mapping | bytes:
         """Return the parts of the value, one after the other.
@@ -70,10 +76,13 @@ class Parked:
         try:
             return self._segments.read(self._owner, self._name, _serde.length(self.stub))
         except SegmentGoneError as error:
-            raise ObjectLostError(
-                f"the value of {self._owner}/{self._name.partition('.')[0]} is lost: {error}. Has somebody cleared "
-                "the shared memory? systemd does when its user logs out, unless RemoveIPC=no."
-            ) from error
+            raise self._lost(error) from error
+
+    def _lost(self, error: SegmentGoneError) -> ObjectLostError:
+        return ObjectLostError(
+            f"the value of {self._owner}/{self._name.partition('.')[0]} is lost: {error}. Has somebody cleared the "
+            "shared memory? systemd does when its user logs out, unless RemoveIPC=no."
+        )
 
     def __del__(self) -> None:
         if os.getpid() == self._pid and not sys.is_finalizing():

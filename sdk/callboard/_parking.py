@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from callboard import _serde
 from callboard._parked import Parked
-from callboard_broker import ids
+from callboard_broker import ids, windows
 from callboard_broker.envelope import seal_fields
 from callboard_broker.operations import clients
 from callboard_broker.segments import SegmentGoneError
@@ -30,6 +30,8 @@ _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+#: Seconds for which a segment that was copied stays mapped, in case it is the next to be copied, too.
+_IDLE: Final = 5.0
 #: Signed fields of arguments that were published because their segment could not be opened.
 FIELDS: Final = ("stub",)
 
@@ -99,6 +101,7 @@ class Parking:
         if self._shelf is None or self._segments is None:
             return
         client = self._client
+        windows.close_idle(_IDLE)
         if self._given:
             # Those who wait look by themselves; perhaps nobody does.
             client.inbox.wait(lambda: False, time.monotonic())

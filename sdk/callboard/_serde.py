@@ -199,7 +199,12 @@ def length(stub: bytes) -> int:
     return begin + size
 
 
-def unpack_apart(content: bytes | Mapping | pickle.PickleBuffer, stub: bytes) -> Any:
+def has_views(stub: bytes) -> bool:
+    """Tell whether what is unpickled will have views into the content."""
+    return b" " in stub
+
+
+def unpack_apart(content: bytes | memoryview | Mapping | pickle.PickleBuffer, stub: bytes) -> Any:
     """Unpickle a value that was packed apart. Its arrays are views into the content, and read-only.
 
     The stub must have been verified, and the content, too, unless it comes from where only this user can write.

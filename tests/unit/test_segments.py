@@ -15,6 +15,7 @@ from callboard import _serde
 from callboard._parked import Parked
 from callboard.exceptions import ObjectLostError
 from callboard_broker import segments as module
+from callboard_broker import windows
 from callboard_broker.segments import Mapping, SegmentGoneError, Segments, Shelf
 
 ID = "0123456789abcdef" * 2
@@ -129,7 +130,8 @@ def test_a_reader_that_comes_late_finds_it_gone(here: Segments, monkeypatch: pyt
 
     def late(path: str, flags: int, mode: int = 0o777) -> int:
         fd = real(path, flags, mode)
-        if path.endswith("1.a") and flags & os.O_ACCMODE == os.O_RDONLY:
+        if path.endswith("1.a"):
+            os.open = real
             here.free("client", "1.a")
             assert here.write("client", "2.a", [b"2" * LARGE])
         return fd
@@ -137,6 +139,39 @@ def test_a_reader_that_comes_late_finds_it_gone(here: Segments, monkeypatch: pyt
     monkeypatch.setattr(os, "open", late)
     with pytest.raises(SegmentGoneError, match="freed"):
         here.read("client", "1.a", LARGE)
+
+
+def test_what_was_copied_is_used_again(here: Segments, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That a process keeps a segment mapped, for the next copy, is no reason to leave it to that process."""
+    monkeypatch.setattr(module, "_WINDOW", LARGE)
+    found = set()
+    for number in range(20):
+        value = os.urandom(2 * LARGE)
+        assert here.write("client", f"{number}.a", [value])
+        with here.look("client", f"{number}.a", len(value)) as shown:
+            assert shown == value
+        found.add(inode(here, f"{number}.a"))
+        here.free("client", f"{number}.a")
+    assert len(found) == 1
+    windows.close_idle(60)
+    assert windows._kept
+    windows.close_idle(-1)
+    assert not windows._kept
+
+
+def test_windows_are_few(here: Segments, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They keep memory; the oldest goes first."""
+    windows.close_idle(-1)
+    monkeypatch.setattr(module, "_WINDOW", LARGE)
+    monkeypatch.setattr(windows, "_MOST", 700_000)
+    for number in range(4):
+        assert here.write("client", f"{number}.a", [bytes([number]) * LARGE])
+        with here.look("client", f"{number}.a", LARGE) as shown:
+            assert shown[0] == number
+    assert len(windows._kept) == 2
+    with here.look("client", "0.a", LARGE) as shown:
+        assert shown[0] == 0
+    windows.close_idle(-1)
 
 
 def test_one_wins_a_free_segment(here: Segments, monkeypatch: pytest.MonkeyPatch) -> None:

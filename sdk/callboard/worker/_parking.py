@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from pathlib import Path
@@ -79,6 +80,12 @@ class Parking:
             ObjectLostError: They cannot be had.
             Exception: Whatever unpickling raises.
         """
+        if content is None and self._segments is not None and not _serde.has_views(call.body):
+            with (
+                contextlib.suppress(SegmentGoneError),
+                self._segments.look(*self._where(call), _serde.length(call.body)) as shown,
+            ):
+                return arguments_in(_serde.unpack_apart(shown, call.body))
         found = content or self._open(call) or self.fetch(call)
         return arguments_in(_serde.unpack_apart(found, call.body))
 
@@ -101,11 +108,15 @@ class Parking:
     def _open(self, call: Call) -> bytes | Mapping | None:
         if self._segments is None:
             return None
-        caller, _, number = call.id.decode().rpartition("/")
         try:
-            return self._segments.read(caller, f"{number}.{self._settings.whose}", _serde.length(call.body))
+            return self._segments.read(*self._where(call), _serde.length(call.body))
         except SegmentGoneError:
             return None
+
+    def _where(self, call: Call) -> tuple[str, str]:
+        """Return on whose shelf the arguments of a call lie, and under which name."""
+        caller, _, number = call.id.decode().rpartition("/")
+        return caller, f"{number}.{self._settings.whose}"
 
     def _published(self, call: Call, wire: Wire) -> bytes:
         settings, keys = self._settings, self._settings.broker.keys
