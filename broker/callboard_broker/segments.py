@@ -23,10 +23,12 @@ import os
 import secrets
 import stat
 import time
-import weakref
-from typing import TYPE_CHECKING, Final, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
+from callboard_broker import mappings
+from callboard_broker.mappings import Mapping
 from callboard_broker.page import page_directory
+from callboard_broker.shelves import FREE, Shelf, shelves, unlocked
 from callboard_broker.windows import window
 
 if TYPE_CHECKING:
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
 Part: TypeAlias = bytes | bytearray | memoryview
 """Some of the bytes of a value."""
 
-_FREE: Final = "free"
 #: Bytes that may wait to be used again; of a small shared memory no more than an eighth.
 _POOL: Final = 1 << 28
 #: A segment is not used for less than a fourth of what it holds.
@@ -49,98 +50,11 @@ _WINDOW: Final = 1 << 19
 _PARTS: Final = 1024
 #: Segments that a process maps: each is an open file. Values beyond this number are copied.
 _MAPPED: Final = 256
-_SHELF: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE: Final = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class SegmentGoneError(LookupError):
     """A segment is not there, or not any more."""
-
-
-class Keeper(Protocol):
-    """Who frees a segment that this process has mapped.
-
-    Attributes:
-        forked: Whether a forked process may have it mapped, too.
-    """
-
-    forked: bool
-
-
-class Mapping(mmap.mmap):
-    """A segment that is mapped for reading; locked, and its keeper kept, until the last view into it is gone."""
-
-    #: What must not go before it, and is told when this process forks.
-    keeper: Keeper | None = None
-
-    def __del__(self) -> None:
-        # Before the keeper goes, which may free the segment. With views that are collected together with it, it stays
-        # locked as long as they do; then the segment is not used again.
-        with contextlib.suppress(BufferError):
-            self.close()
-
-
-_mapped: weakref.WeakSet[Mapping] = weakref.WeakSet()
-
-
-class Shelf:
-    """The directory of a living client or node, locked until it is closed or this process ends.
-
-    Args:
-        root: Directory of the callboard.
-        owner: Whose it is.
-
-    Raises:
-        OSError: It cannot be made.
-    """
-
-    def __init__(self, root: Path, owner: str) -> None:
-        self._root = root
-        self._path = root / owner
-        self._fd = -1
-        while self._fd < 0:
-            (root / _FREE).mkdir(mode=0o700, parents=True, exist_ok=True)
-            # What goes wrong between these steps is a sweep that has found it unlocked, or the last to leave.
-            with contextlib.suppress(FileNotFoundError):
-                self._path.mkdir(mode=0o700, exist_ok=True)
-                self._fd = self._locked()
-        _shelves.add(self)
-
-    def names(self) -> list[str]:
-        """Return the names of the segments on it."""
-        return os.listdir(self._path)  # noqa: PTH208 - names are what is wanted
-
-    def close(self) -> None:
-        """Leave what is on it to the sweep; harmless when repeated. The last to leave clears the directory."""
-        if self._fd < 0:
-            return
-        with contextlib.suppress(OSError):
-            self._path.rmdir()
-        self.unlock()
-        _remove_if_empty(self._root)
-
-    def unlock(self) -> None:
-        """Let go of the lock, as far as this process has it."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-
-    def _locked(self) -> int:
-        fd = os.open(self._path, _SHELF)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            if os.path.samestat(os.fstat(fd), self._path.stat()):
-                return fd
-        except (BlockingIOError, FileNotFoundError):
-            pass
-        except BaseException:
-            os.close(fd)
-            raise
-        os.close(fd)
-        return -1
-
-
-_shelves: weakref.WeakSet[Shelf] = weakref.WeakSet()
 
 
 class Segments:
@@ -182,6 +96,10 @@ class Segments:
         except OSError:
             return None
 
+    def there(self, owner: str, name: str) -> bool:
+        """Tell whether a value is on a shelf, at this moment."""
+        return os.path.exists(f"{self._at}/{owner}/{name}")  # noqa: PTH110 - as below
+
     def near(self, owner: str) -> bool:
         """Tell whether a client or node is on this host."""
         return os.path.isdir(f"{self._at}/{owner}")  # noqa: PTH112 - a path object costs more than the look
@@ -217,12 +135,12 @@ class Segments:
             OSError: The process has too many open files.
         """
         with self._reading(owner, name, size) as fd:
-            if len(_mapped) >= _MAPPED:
+            if len(mappings.mapped) >= _MAPPED:
                 return os.pread(fd, size, 0)
             # It has a descriptor of its own for the same lock.
-            mapped = Mapping(fd, size, access=mmap.ACCESS_READ)
-        _mapped.add(mapped)
-        return mapped
+            found = Mapping(fd, size, access=mmap.ACCESS_READ)
+        mappings.mapped.add(found)
+        return found
 
     @contextlib.contextmanager
     def look(self, owner: str, name: str, size: int) -> Iterator[memoryview]:
@@ -251,25 +169,15 @@ class Segments:
 
     def unlocked(self) -> Iterator[tuple[str, list[str]]]:
         """Yield each shelf of nobody alive, by its owner and the names on it; it goes when it is empty afterwards."""
-        for owner in self._shelves():
-            try:
-                fd = os.open(self.root / owner, _SHELF)
-            except OSError:
-                continue
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                yield owner, os.listdir(fd)  # noqa: PTH208 - of an open directory
-                with contextlib.suppress(OSError):
-                    (self.root / owner).rmdir()
-            except BlockingIOError:
-                continue
-            finally:
-                os.close(fd)
+        for owner in shelves(self.root):
+            with unlocked(self.root / owner) as names:
+                if names is not None:
+                    yield owner, names
 
     def trim(self, idle: float) -> None:
         """Remove the segments that have been free for some seconds."""
         before = time.time() - idle
-        with contextlib.suppress(FileNotFoundError), os.scandir(self.root / _FREE) as found:
+        with contextlib.suppress(FileNotFoundError), os.scandir(self.root / FREE) as found:
             for entry in found:
                 # Whoever takes one meanwhile, or removes it, was faster.
                 with contextlib.suppress(FileNotFoundError):
@@ -303,15 +211,10 @@ class Segments:
             pass
         raise SegmentGoneError(f"the segment {path} has been freed")
 
-    def _shelves(self) -> list[str]:
-        with contextlib.suppress(FileNotFoundError):
-            return [name for name in os.listdir(self.root) if name != _FREE]  # noqa: PTH208 - as above
-        return []
-
     def _claim(self, path: str, size: int) -> int | None:
         """Take a free segment; its name is ours alone from the moment that it was renamed."""
         most = _WASTE * max(size, _STEP)
-        free = f"{self._at}/{_FREE}"
+        free = f"{self._at}/{FREE}"
         fitting = [(held, name) for held, name in _sized(os.listdir(free)) if size <= held <= most]  # noqa: PTH208
         for _, name in sorted(fitting):
             try:
@@ -338,10 +241,10 @@ class Segments:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             size = os.fstat(fd).st_size
-            waiting = sum(held for held, _ in _sized(os.listdir(f"{self._at}/{_FREE}")))  # noqa: PTH208 - as above
+            waiting = sum(held for held, _ in _sized(os.listdir(f"{self._at}/{FREE}")))  # noqa: PTH208 - as above
             if waiting + size > self._pool:
                 return False
-            os.rename(path, f"{self._at}/{_FREE}/{size}.{secrets.token_hex(8)}")  # noqa: PTH104 - as above
+            os.rename(path, f"{self._at}/{FREE}/{size}.{secrets.token_hex(8)}")  # noqa: PTH104 - as above
             return True
         except BlockingIOError:
             return False
@@ -370,29 +273,3 @@ def _write(fd: int, path: str, parts: Sequence[Part], size: int) -> None:
                 written -= len(batch.pop(0))
             if written:
                 batch[0] = memoryview(batch[0])[written:]
-
-
-def _remove_if_empty(root: Path) -> None:
-    """Remove a callboard's directory when only free segments are left in it."""
-    with contextlib.suppress(OSError):
-        if os.listdir(root) == [_FREE]:  # noqa: PTH208 - as above
-            for entry in (root / _FREE).iterdir():
-                entry.unlink(missing_ok=True)
-            (root / _FREE).rmdir()
-            root.rmdir()
-
-
-def _before_fork() -> None:
-    # Both processes have the same lock from now on, so it does not tell when one of them reads on.
-    for mapped in list(_mapped):
-        if mapped.keeper is not None:
-            mapped.keeper.forked = True
-
-
-def _in_child() -> None:
-    # The parent's lock is told by the parent's life alone.
-    for shelf in list(_shelves):
-        shelf.unlock()
-
-
-os.register_at_fork(before=_before_fork, after_in_child=_in_child)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from callboard import _serde
 from callboard.exceptions import ObjectLostError
-from callboard_broker.segments import Mapping, SegmentGoneError
+from callboard_broker.mappings import Mapping
+from callboard_broker.segments import SegmentGoneError
 
 if TYPE_CHECKING:
     from callboard_broker.segments import Segments

@@ -76,11 +76,15 @@ class Parking:
         assert self._segments is not None
         name = f"{_number(call)}.{actor}"
         self._given[call] = name, apart.stub
-        if self._segments.write(self._client.id, name, apart.laid_out()):
+        written = False
+        try:
+            written = self._segments.write(self._client.id, name, apart.laid_out())
+        finally:
+            if not written:
+                del self._given[call]
+        if written:
             result.on_done(partial(self._take_back, call, actor))
-            return True
-        del self._given[call]
-        return False
+        return written
 
     def come(self, outcome: Outcome) -> Parked:
         """Return the value of an outcome that came in a segment."""

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from callboard._holding import Hold
     from callboard._ref import ObjectRef
-    from callboard_broker.segments import Mapping, Part
+    from callboard_broker.mappings import Mapping
+    from callboard_broker.segments import Part
 
 _PROTOCOL: Final = 5
 _SCALARS: Final = frozenset({int, str, bytes, float, bool, type(None)})

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from callboard import _serde
 from callboard._parked import Parked
 from callboard.exceptions import ObjectLostError
+from callboard_broker import mappings, windows
 from callboard_broker import segments as module
-from callboard_broker import windows
-from callboard_broker.segments import Mapping, SegmentGoneError, Segments, Shelf
+from callboard_broker.mappings import Mapping
+from callboard_broker.segments import SegmentGoneError, Segments
+from callboard_broker.shelves import Shelf
 
 ID = "0123456789abcdef" * 2
 LARGE = 200_000
@@ -259,7 +261,7 @@ def test_a_directory_of_others_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_shelf_is_locked_while_its_owner_lives(here: Segments) -> None:
     """The sweep is shown only those of the dead; those that it empties go."""
-    program = "import sys; from pathlib import Path; from callboard_broker.segments import *\n"
+    program = "import sys; from pathlib import Path; from callboard_broker.shelves import *\n"
     program += "shelf = Shelf(Path(sys.argv[1]), 'mortal'); print(flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", program, str(here.root)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
@@ -318,7 +320,7 @@ def test_a_value_that_a_fork_has_seen_is_not_used_again(here: Segments) -> None:
     assert here.write("client", "1.a", [b"1" * LARGE])
     parked = Parked(here, "client", "1.a", b"%d" % LARGE)
     view = memoryview(parked.content())
-    module._before_fork()
+    mappings._before_fork()
     del view, parked
     assert free(here) == []
     with pytest.raises(SegmentGoneError):

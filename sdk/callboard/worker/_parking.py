@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from callboard._serde import Parcel
     from callboard.worker._settings import Settings, TaskSettings
     from callboard_broker.envelope import Call
-    from callboard_broker.segments import Mapping
+    from callboard_broker.mappings import Mapping
     from callboard_broker.wire import Wire
 
 #: Seconds between looks at whether wanted arguments are there.
@@ -71,7 +71,7 @@ class Parking:
 
     def missing(self, call: Call) -> bool:
         """Tell whether the segment with the arguments of a call cannot be opened, at this moment."""
-        return self._open(call) is None
+        return self._segments is None or not self._segments.there(*self._where(call))
 
     def arguments(self, call: Call, content: bytes | None = None) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return the arguments of a call that lie in a segment, or did, and were fetched from the caller.

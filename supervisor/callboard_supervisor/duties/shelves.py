@@ -9,7 +9,8 @@ from callboard_broker.records import State
 from callboard_broker.wire import entries, maybe_text
 
 if TYPE_CHECKING:
-    from callboard_broker.segments import Segments, Shelf
+    from callboard_broker.segments import Segments
+    from callboard_broker.shelves import Shelf
     from callboard_supervisor.house import House
     from callboard_supervisor.link import Link
 
