@@ -72,25 +72,23 @@ class Calls:
         packed = parking.packed(hold.actor, lambda apart: pack_call(*arguments, apart=apart), size_of)
         parcel, dependencies = packed
         result = stream or Result()
-        call = b""
-        if parcel.apart is not None:
-            # Written down before this returns, and before anybody waits for the lock.
-            with outbound.lock:
-                call = self.next_id()
-            if parking.give(call, hold.actor, parcel.apart, result):
-                opts = with_segment(opts)
-                parcel.settle()
-            else:
-                parcel, _ = pack_call(*arguments)
         with outbound.lock:
             route = self._routes.get(hold.actor)
             if route is None:
                 route = self._routes[hold.actor] = Route(terms.ordered)
             if terms.max_pending > 0:
                 route.count(result, terms.max_pending, self._client.inbox)
-            call = call or self.next_id()
+            call = self.next_id()
             if stream is not None:
                 stream.begin(call)
+        if parcel.apart is not None:
+            # Written down before this returns, as it may be changed then, and without the lock, as it takes long.
+            if parking.give(call, hold.actor, parcel.apart, result):
+                opts = with_segment(opts)
+                parcel.settle()
+            else:
+                parcel, _ = pack_call(*arguments)
+        with outbound.lock:
             outgoing = Outgoing(hold, call, method, parcel, retries, opts, result, dependencies)
             if (route.waiting or dependencies) and route.must_wait(outgoing):
                 route.waiting.append(outgoing)

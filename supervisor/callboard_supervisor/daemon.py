@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from callboard_broker.errors import BrokerError
 from callboard_supervisor.caretaker import Caretaker
+from callboard_supervisor.duties import forsaken
 from callboard_supervisor.duties.asked import Asked
 from callboard_supervisor.duties.clients import ClientWatch
 from callboard_supervisor.duties.grace import Grace
@@ -81,6 +82,7 @@ class Daemon:
         house.reactor.every(timing.beat_interval, self._asked.check)
         house.reactor.every(min(0.5, timing.graceful_timeout / 5), self._grace.sweep)
         house.reactor.every(self._papers.interval, self._papers.sweep)
+        house.reactor.every(forsaken.INTERVAL, self._sweep_the_forsaken)
         house.reactor.every(0.1, self._caretaker.starting.place_waiting)
         if self._config.tied:
             house.reactor.watch(sys.stdin.fileno(), self._untied)
@@ -167,6 +169,10 @@ class Daemon:
                 self._shelves.sweep()
         except BrokerError as error:
             _log.warning("sweeping waits: %s", error)
+
+    def _sweep_the_forsaken(self) -> None:
+        segments = self._config.segments
+        forsaken.sweep(keep={segments.root.name} if segments else ())
 
     def _end(self) -> None:
         house = self._house

@@ -277,6 +277,22 @@ def test_cancelled_calls_free_their_arguments(ray: ModuleType, on_stage: Stage, 
     wait_until(lambda: in_segments(on_stage) == [], what="its outcome to go")
 
 
+def test_refused_calls_leave_nothing(ray: ModuleType, on_stage: Stage, gate: Path) -> None:
+    """One that is too many is not written down, one that the actor's death answers is taken back."""
+    actor = hauler(ray, max_pending_calls=1)
+    ray.get(actor.digest.remote(crate()), timeout=BOUND)
+    waits = actor.wait.remote(str(gate))
+    with pytest.raises(ray.exceptions.PendingCallsLimitExceeded):
+        actor.digest.remote(crate())
+    assert in_segments(on_stage) == []
+    gate.touch()
+    ray.get(waits, timeout=BOUND)
+    ray.kill(actor)
+    with pytest.raises(ray.exceptions.ActorDiedError):
+        ray.get(actor.digest.remote(crate()), timeout=BOUND)
+    assert in_segments(on_stage) == []
+
+
 def test_a_lost_outcome_is_an_error(ray: ModuleType, on_stage: Stage) -> None:
     """A value whose segment somebody has removed is lost, which `get` and whoever it is passed to say."""
     actor = hauler(ray)
