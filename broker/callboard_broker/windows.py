@@ -56,7 +56,7 @@ def close_idle(seconds: float) -> None:
     """Close the windows that have not been used for some time."""
     before = time.monotonic() - seconds
     with _lock:
-        while _kept and next(iter(_kept.values()))[1] < before:
+        while _kept and next(iter(_kept.values()))[1] <= before:
             _close_oldest()
 
 

@@ -125,6 +125,7 @@ class Parking:
             if name not in kept:
                 self._segments.free(self._client.id, name)
         self._shelf.close()
+        windows.close_idle(0.0)
 
     def _is_near(self, actor: str) -> bool:
         assert self._segments is not None

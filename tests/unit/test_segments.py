@@ -157,13 +157,13 @@ def test_what_was_copied_is_used_again(here: Segments, monkeypatch: pytest.Monke
     assert len(found) == 1
     windows.close_idle(60)
     assert windows._kept
-    windows.close_idle(-1)
+    windows.close_idle(0.0)
     assert not windows._kept
 
 
 def test_windows_are_few(here: Segments, monkeypatch: pytest.MonkeyPatch) -> None:
     """They keep memory; the oldest goes first."""
-    windows.close_idle(-1)
+    windows.close_idle(0.0)
     monkeypatch.setattr(module, "_WINDOW", LARGE)
     monkeypatch.setattr(windows, "_MOST", 700_000)
     for number in range(4):
@@ -173,7 +173,7 @@ def test_windows_are_few(here: Segments, monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(windows._kept) == 2
     with here.look("client", "0.a", LARGE) as shown:
         assert shown[0] == 0
-    windows.close_idle(-1)
+    windows.close_idle(0.0)
 
 
 def test_one_wins_a_free_segment(here: Segments, monkeypatch: pytest.MonkeyPatch) -> None:
