@@ -107,10 +107,12 @@ class Segments:
     def write(self, owner: str, name: str, parts: Sequence[Part]) -> bool:
         """Put a value on a shelf; tell whether that was possible.
 
-        It is not when the shelf is not there, or no segment is free and a new one would take more than our share of the
-        memory. Whoever is told the name afterwards finds all of the value.
+        It is not when the shelf is not there, when the name is taken, or when it needs a new segment that would take more
+        than our share of the memory. Whoever is told the name afterwards finds all of the value.
         """
         path, size = f"{self._at}/{owner}/{name}", sum(map(len, parts))
+        if os.path.lexists(path):
+            return False
         try:
             fd = self._claim(path, size)
             if fd is None:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from callboard._client import Client
     from callboard._holding import Hold
     from callboard._outbound import Unacknowledged
-    from callboard._serde import Parcel
     from callboard._stream import StreamResult
     from callboard._terms import Terms
     from callboard_broker.envelope import Call, Outcome

@@ -255,6 +255,7 @@ class Client:
     def _abandon(self, error: Exception) -> None:
         """Resolve every open call: outcomes cannot come any more."""
         body = _serde.pack(error).body
+        self.parking.abandon()
         with self.outbound.lock:
             waiting = [*self.tasks.abandon(), *self.calls.abandon()]
         results = [*self.pending.values(), *self.objects.awaited(), *waiting]

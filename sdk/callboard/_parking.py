@@ -15,7 +15,7 @@ from callboard_broker import ids, windows
 from callboard_broker.envelope import seal_fields
 from callboard_broker.operations import clients
 from callboard_broker.segments import SegmentGoneError
-from callboard_broker.wire import maybe_text
+from callboard_broker.wire import items, maybe_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +53,7 @@ class Parking:
         #: Names of the arguments that lie here, and their stubs, by call.
         self._given: dict[bytes, tuple[str, bytes]] = {}
         self._published: set[bytes] = set()
+        self._leaving = False
         self._come: weakref.WeakValueDictionary[str, Parked] = weakref.WeakValueDictionary()
 
     def packed(self, actor: str, pack: Callable[[bool], T], size: Callable[[T], int]) -> T:
@@ -114,6 +115,10 @@ class Parking:
             if call not in client.pending and call not in self._given and name not in self._come:
                 self._segments.free(client.id, name)
 
+    def abandon(self) -> None:
+        """Take nothing back any more: the outcomes of calls that this process gives up are not those of the calls."""
+        self._leaving = True
+
     def close(self) -> None:
         """Leave. Values that are here stay with this process; arguments stay as long as their calls."""
         if self._shelf is None or self._segments is None:
@@ -129,17 +134,18 @@ class Parking:
 
     def _is_near(self, actor: str) -> bool:
         assert self._segments is not None
-        node = maybe_text(self._client.ask("HGET", self._client.keys.actor(actor), "node"))
+        found = self._client.ask("HMGET", self._client.keys.actor(actor), "node", "max_deliveries")
+        node, deliveries = (maybe_text(part) for part in items(found))
         if not node:
             # It is not anywhere yet.
             return False
-        near = self._near[actor] = self._segments.near(node)
+        # A call that may be set aside must keep its arguments when it has its outcome.
+        near = self._near[actor] = not int(deliveries or 0) and self._segments.near(node)
         return near
 
     def _take_back(self, call: bytes, actor: str) -> None:
         client = self._client
-        if client.closed:
-            # The outcome is that of leaving: the call goes on, and what it needs stays.
+        if self._leaving:
             return
         assert self._segments is not None
         with client.outbound.lock:

@@ -12,25 +12,21 @@ from typing import Any
 
 import pytest
 from tests.support.drivers import OtherDriver, other_driver
-from tests.support.haulers import AsyncHauler, Crate, Hauler, digest
+from tests.support.forgetful import forgetful
+from tests.support.haulers import AsyncHauler, Crate, Hauler, digest, in_segments
 from tests.support.looking import wait_for_death
 from tests.support.mortals import Notes
 from tests.support.stage import Stage
 from tests.support.supervisors import another_supervisor, supervisor_elsewhere
 from tests.support.waiting import wait_until
 
-from callboard_broker.page import page_directory
+import callboard
 from callboard_broker.wire import items, text
 
 BOUND = 30
 LARGE = 300_000
 #: `make chaos` asks for more.
 ROUNDS = int(os.environ.get("LARGE_ROUNDS", "25"))
-
-
-def in_segments() -> list[Path]:
-    """List the values that lie in segments."""
-    return [path for path in page_directory().glob("*/*/*") if path.parent.name != "free"]
 
 
 def load(driver: OtherDriver, lines: str) -> None:
@@ -167,6 +163,25 @@ def test_an_outcome_that_is_journaled_arrives(ray: ModuleType, notes: Notes) -> 
 
 def _die(_: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_i1_a_server_that_forgets_is_told_again(notes: Notes, gate: Path) -> None:
+    """Large calls that it had accepted are posted again, and their arguments are where they were."""
+    with forgetful() as board:
+        actor: Any = callboard.remote(Hauler).options(max_restarts=-1).remote(str(notes.path))
+        callboard.get([actor.digest.remote(bytes(LARGE)), actor.wait.remote(str(notes.path))], timeout=BOUND)
+        board.remember()
+        waits = actor.wait.remote(str(gate))
+        values = [Crate(bytearray(random.randbytes(LARGE))), random.randbytes(LARGE)]
+        refs = [*[actor.digest.remote(value) for value in values], actor.crate.remote(LARGE, 7)]
+        wait_until(lambda: len(in_segments()) == 2, what="the arguments")
+        wait_until(lambda: notes.count("waits") == 2, what="the call before")
+        board.forget()
+        gate.touch()
+        *known, crate = callboard.get(refs, timeout=BOUND)
+        assert known == [digest(value) for value in values]
+        assert digest(crate) == digest(b"\7" * LARGE)
+        assert callboard.get(waits, timeout=BOUND) is None
 
 
 @pytest.mark.timeout(600)

@@ -1,7 +1,6 @@
 """Large values on one host: as they were, through shared memory, unchanged as long as somebody looks at them."""
 
 import array
-import os
 import random
 import threading
 from pathlib import Path
@@ -9,13 +8,12 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from tests.support.haulers import AsyncHauler, Crate, Hauler, digest
+from tests.support.haulers import AsyncHauler, Crate, Hauler, digest, in_segments
 from tests.support.mortals import Notes
 from tests.support.stage import Stage
 from tests.support.waiting import wait_until
 
 from callboard import _session
-from callboard_broker.page import page_directory
 from callboard_broker.segments import Segments
 from callboard_broker.wire import entries
 
@@ -33,12 +31,6 @@ def hauler(ray: ModuleType, kind: type = Hauler, **options: Any) -> Any:
 def crate(size: int = LARGE) -> Crate:
     """Return a value like an array, unlike all others."""
     return Crate(bytearray(random.randbytes(size)))
-
-
-def in_segments(on_stage: Stage) -> list[str]:
-    """List the values that lie in segments."""
-    depth = str(page_directory()).count("/") + 3
-    return [page for page in on_stage.pages() if page.count("/") == depth and "/free/" not in page]
 
 
 def body_in_mailbox(on_stage: Stage, actor: Any) -> bytes:
@@ -81,17 +73,17 @@ def test_what_is_large_is_not_in_redis(ray: ModuleType, on_stage: Stage, gate: P
     actor = hauler(ray)
     assert ray.get(actor.echo.remote(b"1" * LARGE), timeout=BOUND) == b"1" * LARGE
     ref = actor.wait.remote(str(gate), crate())
-    wait_until(lambda: len(in_segments(on_stage)) == 1, what="the arguments")
+    wait_until(lambda: len(in_segments()) == 1, what="the arguments")
     pickled, content = (int(part) for part in body_in_mailbox(on_stage, actor).split())
     assert pickled < 1000
     assert content == LARGE
     gate.touch()
     found = ray.get(ref, timeout=BOUND)
-    assert len(in_segments(on_stage)) == 1
+    assert len(in_segments()) == 1
     del ref
-    assert len(in_segments(on_stage)) == 1
+    assert len(in_segments()) == 1
     del found
-    assert in_segments(on_stage) == []
+    assert in_segments() == []
 
 
 def test_arrays_are_not_copied_and_read_only(ray: ModuleType) -> None:
@@ -183,7 +175,7 @@ def test_values_are_passed_on(ray: ModuleType) -> None:
     del first
 
 
-def test_actors_call_each_other_with_large_values(ray: ModuleType, on_stage: Stage) -> None:
+def test_actors_call_each_other_with_large_values(ray: ModuleType) -> None:
     """A worker has a shelf of its own as soon as it calls."""
 
     class Middle:
@@ -194,7 +186,7 @@ def test_actors_call_each_other_with_large_values(ray: ModuleType, on_stage: Sta
     end, middle = hauler(ray), ray.remote(Middle).remote()
     for seed in range(5):
         assert ray.get(middle.forward.remote(end, seed), timeout=BOUND) == digest(bytes([seed]) * LARGE)
-    assert in_segments(on_stage) == []
+    assert in_segments() == []
 
 
 def test_items_and_handles(ray: ModuleType) -> None:
@@ -244,19 +236,19 @@ def test_a_driver_without_shared_memory_uses_redis(on_stage: Stage, monkeypatch:
         assert not memoryview(found.content).readonly
 
 
-def test_values_outlive_the_shutdown(ray: ModuleType, on_stage: Stage) -> None:
+def test_values_outlive_the_shutdown(ray: ModuleType) -> None:
     """What has been read stays, although nothing is left in the shared memory."""
     actor = hauler(ray)
     value = ray.get(actor.crate.remote(LARGE, 5), timeout=BOUND)
     ref = actor.crate.remote(LARGE, 6)
     ray.wait([ref], timeout=BOUND)
     ray.shutdown()
-    assert in_segments(on_stage) == []
+    assert in_segments() == []
     assert digest(value) == digest(b"\5" * LARGE)
     assert digest(ref._value()) == digest(b"\6" * LARGE)
 
 
-def test_cancelled_calls_free_their_arguments(ray: ModuleType, on_stage: Stage, gate: Path, notes: Notes) -> None:
+def test_cancelled_calls_free_their_arguments(ray: ModuleType, gate: Path, notes: Notes) -> None:
     """One that waits, and one that runs and is not interrupted; those behind them run."""
     actor = ray.remote(Hauler).remote(str(notes.path))
     ray.get(actor.pid.remote(), timeout=BOUND)
@@ -270,36 +262,48 @@ def test_cancelled_calls_free_their_arguments(ray: ModuleType, on_stage: Stage, 
     for ref in (waits, runs):
         with pytest.raises(ray.exceptions.TaskCancelledError):
             ray.get(ref, timeout=BOUND)
-    assert len(in_segments(on_stage)) == 1
+    assert len(in_segments()) == 1
     gate.touch()
     assert ray.get(behind, timeout=BOUND) == digest(value)
     # What the cancelled one gave all the same goes at a beat.
-    wait_until(lambda: in_segments(on_stage) == [], what="its outcome to go")
+    wait_until(lambda: in_segments() == [], what="its outcome to go")
 
 
-def test_refused_calls_leave_nothing(ray: ModuleType, on_stage: Stage, gate: Path) -> None:
+def test_refused_calls_leave_nothing(ray: ModuleType, gate: Path) -> None:
     """One that is too many is not written down, one that the actor's death answers is taken back."""
     actor = hauler(ray, max_pending_calls=1)
     ray.get(actor.digest.remote(crate()), timeout=BOUND)
     waits = actor.wait.remote(str(gate))
     with pytest.raises(ray.exceptions.PendingCallsLimitExceeded):
         actor.digest.remote(crate())
-    assert in_segments(on_stage) == []
+    assert in_segments() == []
     gate.touch()
     ray.get(waits, timeout=BOUND)
     ray.kill(actor)
     with pytest.raises(ray.exceptions.ActorDiedError):
         ray.get(actor.digest.remote(crate()), timeout=BOUND)
-    assert in_segments(on_stage) == []
+    assert in_segments() == []
 
 
-def test_a_lost_outcome_is_an_error(ray: ModuleType, on_stage: Stage) -> None:
+def test_a_dead_letter_has_its_arguments(ray: ModuleType, on_stage: Stage, gate: Path) -> None:
+    """Of actors whose calls may be set aside they are kept in Redis, as their segment goes with the outcome."""
+    actor = hauler(ray, max_deliveries=3)
+    value = crate()
+    assert ray.get(actor.echo.remote(value), timeout=BOUND).content == value.content
+    ref = actor.wait.remote(str(gate), value)
+    assert in_segments() == []
+    assert len(body_in_mailbox(on_stage, actor)) > LARGE
+    gate.touch()
+    assert ray.get(ref, timeout=BOUND).content == value.content
+
+
+def test_a_lost_outcome_is_an_error(ray: ModuleType) -> None:
     """A value whose segment somebody has removed is lost, which `get` and whoever it is passed to say."""
     actor = hauler(ray)
     ref = actor.make.remote(LARGE)
     ray.wait([ref], timeout=BOUND)
-    for path in in_segments(on_stage):
-        os.unlink(path)  # noqa: PTH108 - a name
+    for path in in_segments():
+        path.unlink()
     with pytest.raises(ray.exceptions.ObjectLostError, match="cleared the shared memory"):
         ray.get(ref, timeout=BOUND)
     with pytest.raises(ray.exceptions.ObjectLostError):

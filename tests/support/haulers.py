@@ -10,7 +10,9 @@ from typing import Any
 
 from tests.support.mortals import Notes, pass_gate
 
-__all__ = ["AsyncHauler", "Crate", "Hauler", "digest"]
+from callboard_broker.page import page_directory
+
+__all__ = ["AsyncHauler", "Crate", "Hauler", "digest", "in_segments"]
 
 
 class Crate:
@@ -28,6 +30,13 @@ def digest(value: Any) -> str:
     if isinstance(value, str):
         value = value.encode()
     return hashlib.sha256(value.content if isinstance(value, Crate) else value).hexdigest()
+
+
+def in_segments() -> list[Path]:
+    """List the values that lie in segments."""
+    top = page_directory()
+    found = [Path(at, name) for at, _, files in os.walk(top) for name in files]
+    return [path for path in found if path.parent.parent.parent == top and path.parent.name != "free"]
 
 
 class Hauler:

@@ -103,6 +103,16 @@ def test_a_freed_segment_is_used_again(here: Segments) -> None:
     assert first == inode(here, "4.a")
 
 
+def test_a_name_is_taken_once(here: Segments) -> None:
+    """Who writes a second value under it is told that it cannot be; the first stays."""
+    assert here.write("client", "1.a", [b"1" * LARGE])
+    assert here.write("client", "2.a", [b"2" * LARGE])
+    here.free("client", "2.a")
+    assert not here.write("client", "1.a", [b"3" * LARGE])
+    assert bytes(here.read("client", "1.a", LARGE)) == b"1" * LARGE
+    assert len(free(here)) == 1
+
+
 def test_a_much_larger_segment_is_not_wasted(here: Segments) -> None:
     """A value that needs a small part of it gets one of its own."""
     assert here.write("client", "1.a", [b"1" * 50 * LARGE])
