@@ -22,6 +22,7 @@ import mmap
 import os
 import secrets
 import stat
+import threading
 import time
 from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
@@ -48,6 +49,10 @@ _STEP: Final = 1 << 16
 _WINDOW: Final = 1 << 19
 #: Parts that the kernel takes at once.
 _PARTS: Final = 1024
+#: Seconds for which a reader waits for the lock of one who freed the segment for its present value, between two looks
+#: and altogether. That one may have been stopped, but for a moment it only closes a file.
+_MOMENT: Final = 0.0005
+_PATIENCE: Final = 5.0
 #: Segments that a process maps: each is an open file. Values beyond this number are copied.
 _MAPPED: Final = 256
 _FILE: Final = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -107,8 +112,8 @@ class Segments:
     def write(self, owner: str, name: str, parts: Sequence[Part]) -> bool:
         """Put a value on a shelf; tell whether that was possible.
 
-        It is not when the shelf is not there, when the name is taken, or when it needs a new segment that would take more
-        than our share of the memory. Whoever is told the name afterwards finds all of the value.
+        It is not when the shelf is not there, when the name is taken, or when a new segment would take more than our
+        share of the memory. Whoever is told the name afterwards finds all of the value.
         """
         path, size = f"{self._at}/{owner}/{name}", sum(map(len, parts))
         if os.path.lexists(path):
@@ -203,14 +208,20 @@ class Segments:
 
     @staticmethod
     def _lock_to_read(fd: int, path: str, size: int) -> None:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            about = os.fstat(fd)
-            # Locked first, looked at then: who frees it takes the other lock before it takes the name away.
-            if os.path.samestat(about, os.stat(path)) and about.st_size >= size:  # noqa: PTH116 - as above
+        until = time.monotonic() + _PATIENCE
+        while time.monotonic() < until:
+            locked = _lock_shared(fd)
+            try:
+                # Locked first, looked at then: who frees it takes the other lock before it takes the name away.
+                about, named = os.fstat(fd), os.stat(path)  # noqa: PTH116 - as above
+            except FileNotFoundError:
+                break
+            if not os.path.samestat(about, named) or about.st_size < size:
+                break
+            if locked:
                 return
-        except (FileNotFoundError, BlockingIOError):
-            pass
+            # It has its name, so it is in use: who freed it for that is about to let go.
+            threading.Event().wait(_MOMENT)
         raise SegmentGoneError(f"the segment {path} has been freed")
 
     def _claim(self, path: str, size: int) -> int | None:
@@ -252,6 +263,14 @@ class Segments:
             return False
         finally:
             os.close(fd)
+
+
+def _lock_shared(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return True
+    except BlockingIOError:
+        return False
 
 
 def _sized(names: list[str]) -> Iterator[tuple[int, str]]:

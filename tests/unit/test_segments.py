@@ -1,8 +1,10 @@
 """Segments: claimed by one, used again, never while somebody reads them, never where others may enter."""
 
+import fcntl
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -184,6 +186,28 @@ def test_windows_are_few(here: Segments, monkeypatch: pytest.MonkeyPatch) -> Non
     with here.look("client", "0.a", LARGE) as shown:
         assert shown[0] == 0
     windows.close_idle(0.0)
+
+
+def test_who_freed_it_before_may_be_slow_to_let_go(here: Segments, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader waits for the lock of one who freed the segment that has another value by now, but not for ever."""
+    assert here.write("client", "1.a", [b"1" * LARGE])
+    with (here.root / "client" / "1.a").open("rb") as slow:
+        fcntl.flock(slow, fcntl.LOCK_EX)
+        looked: list[float] = []
+
+        def wait(_: object, seconds: float) -> None:
+            looked.append(seconds)
+            if len(looked) == 3:
+                fcntl.flock(slow, fcntl.LOCK_UN)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Event, "wait", wait)
+            assert bytes(here.read("client", "1.a", 3)) == b"111"
+        assert len(looked) == 3
+        fcntl.flock(slow, fcntl.LOCK_EX)
+        monkeypatch.setattr(module, "_PATIENCE", 0.01)
+        with pytest.raises(SegmentGoneError, match="freed"):
+            here.read("client", "1.a", LARGE)
 
 
 def test_one_wins_a_free_segment(here: Segments, monkeypatch: pytest.MonkeyPatch) -> None:
