@@ -12,53 +12,27 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.shelving import ID, free, segments_in
 
-from callboard import _serde
-from callboard._parked import Parked
-from callboard.exceptions import ObjectLostError
-from callboard_broker import mappings, windows
 from callboard_broker import segments as module
+from callboard_broker import windows
 from callboard_broker.mappings import Mapping
 from callboard_broker.segments import SegmentGoneError, Segments
 from callboard_broker.shelves import Shelf
 
-ID = "0123456789abcdef" * 2
 LARGE = 200_000
 
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Segments]:
     """Give the test the segments of a callboard, with a shelf for ``client``."""
-    monkeypatch.setenv("CALLBOARD_SHM_DIR", str(tmp_path / "pages"))
-    found = Segments.of(ID)
-    assert found is not None
-    # The disk of a test machine may be fuller than its memory.
-    found._least_left = 0
-    shelf = found.shelf("client")
-    assert shelf is not None
-    yield found
-    shelf.close()
-
-
-def free(here: Segments) -> list[str]:
-    """Name the free segments."""
-    return sorted(os.listdir(here.root / "free"))  # noqa: PTH208 - names are enough
+    with segments_in(tmp_path / "pages", monkeypatch) as found:
+        yield found
 
 
 def inode(here: Segments, name: str) -> int:
     """Tell which segment a value lies in."""
     return (here.root / "client" / name).stat().st_ino
-
-
-def test_what_is_written_is_read() -> None:
-    """This is checked by all tests below; here only the stub: it says how long each part is, and where it begins."""
-    apart = _serde.Apart()
-    apart.write(b"12345")
-    apart.buffers += [memoryview(b"x" * 100), memoryview(b"y")]
-    assert apart.stub == b"5 100 1"
-    laid = b"".join(apart.laid_out())
-    assert len(laid) == _serde.length(apart.stub)
-    assert laid == b"12345".ljust(64, b"\0") + (b"x" * 100).ljust(128, b"\0") + b"y"
 
 
 @given(st.lists(st.binary(max_size=300_000), min_size=1, max_size=2000))
@@ -332,64 +306,6 @@ def test_the_last_to_leave_clears_the_directory(tmp_path: Path) -> None:
     again.close()
 
 
-def test_a_value_is_freed_when_nobody_can_want_it(here: Segments) -> None:
-    """It can be loaded again and again; it goes with the last of reference and views."""
-    array = bytearray(os.urandom(LARGE))
-    parcel = _serde.pack_apart(_Case(array))
-    assert parcel.apart is not None
-    assert here.write("client", "1.a", parcel.apart.laid_out())
-    parked = Parked(here, "client", "1.a", parcel.apart.stub)
-    first, second = parked.load(), parked.load()
-    assert first.content == second.content == array
-    assert first.content.readonly
-    del parked, second
-    assert free(here) == []
-    assert first.content == array
-    del first
-    assert len(free(here)) == 1
-
-
-def test_a_value_that_a_fork_has_seen_is_not_used_again(here: Segments) -> None:
-    """Parent and child have the same lock, so it does not tell that the child still reads."""
-    assert here.write("client", "1.a", [b"1" * LARGE])
-    parked = Parked(here, "client", "1.a", b"%d" % LARGE)
-    view = memoryview(parked.content())
-    mappings._before_fork()
-    del view, parked
-    assert free(here) == []
-    with pytest.raises(SegmentGoneError):
-        here.read("client", "1.a", LARGE)
-
-
-def test_a_child_frees_nothing(here: Segments) -> None:
-    """What a forked process drops is its parent's, and so is the lock on the shelf."""
-    assert here.write("client", "1.a", [b"1" * LARGE])
-    parked = Parked(here, "client", "1.a", b"%d" % LARGE)
-    child = os.fork()
-    if not child:
-        del parked
-        os._exit(0 if os.access(here.root / "client" / "1.a", os.R_OK) else 1)
-    assert os.waitpid(child, 0)[1] == 0
-    assert bytes(parked.content()[:3]) == b"111"
-    assert list(here.unlocked()) == []
-
-
-def test_a_value_that_is_gone_is_lost(here: Segments) -> None:
-    """The error says which, and what may have happened."""
-    parked = Parked(here, "client", "7.a", b"100")
-    with pytest.raises(ObjectLostError, match=r"value of client/7 is lost.*cleared"):
-        parked.load()
-
-
-def test_what_is_pinned_outlives_its_shelf(here: Segments) -> None:
-    """As a process keeps the values that it has when it leaves."""
-    assert here.write("client", "1.a", [b"1" * LARGE])
-    parked = Parked(here, "client", "1.a", b"%d" % LARGE)
-    parked.pin()
-    here.free("client", "1.a")
-    assert bytes(parked.content()) == b"1" * LARGE
-
-
 def test_beyond_a_number_values_are_copied(here: Segments, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each mapping is an open file, and a process may have so many only."""
     monkeypatch.setattr(module, "_MAPPED", 2)
@@ -398,15 +314,3 @@ def test_beyond_a_number_values_are_copied(here: Segments, monkeypatch: pytest.M
     found = [here.read("client", f"{number}.a", LARGE) for number in range(3)]
     assert [isinstance(one, Mapping) for one in found] == [True, True, False]
     assert [bytes(one[:2]) for one in found] == [b"00", b"11", b"22"]
-
-
-class _Case:
-    """Hold something that is packed apart, as arrays are."""
-
-    def __init__(self, content: bytearray | memoryview) -> None:
-        self.content = content
-
-    def __reduce_ex__(self, _protocol: object) -> tuple[object, ...]:
-        import pickle  # noqa: PLC0415 - only here
-
-        return _Case, (pickle.PickleBuffer(self.content),)
