@@ -25,7 +25,7 @@ from callboard_broker.wire import items, text
 
 BOUND = 30
 LARGE = 300_000
-#: `make chaos` asks for more.
+#: A longer run asks for more.
 ROUNDS = int(os.environ.get("LARGE_ROUNDS", "25"))
 
 
