@@ -11,7 +11,7 @@ from callboard_broker.page import StatusPage, page_path
 from callboard_broker.segments import Segments
 from callboard_supervisor.duties import forsaken
 
-NODE, ACTOR, TOKEN = "1" * 24, "2" * 32, "3" * 16
+ACTOR, TOKEN = "2" * 32, "3" * 16
 ROOT = "4" * 32
 
 
@@ -37,11 +37,11 @@ def names(directory: Path) -> list[str]:
 
 def test_pages_of_the_dead_go_after_a_day(directory: Path) -> None:
     """With the journal, and what lies there half made; not before, and not while the worker lives."""
-    path = page_path(NODE, ACTOR, TOKEN)
+    path = page_path(ACTOR, TOKEN)
     page, journal = StatusPage.create(path), Journal.create(path)
-    half = page_path(NODE, "5" * 32, TOKEN).with_suffix(f".{TOKEN}.new")
+    half = page_path("5" * 32, TOKEN).with_suffix(f".{TOKEN}.new")
     half.touch()
-    alone = journal_path(page_path(NODE, "6" * 24, "task"))
+    alone = journal_path(page_path("6" * 24, "task"))
     alone.touch()
     (directory / "something else").touch()
     for _ in range(2):

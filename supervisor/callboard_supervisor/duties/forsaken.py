@@ -27,7 +27,7 @@ INTERVAL: Final = 3600.0
 AGE: Final = 24 * 3600.0
 #: Directories of callboards, and status pages with what lies beside them.
 _CALLBOARD: Final = re.compile(r"[0-9a-f]{32}")
-_PAGE: Final = re.compile(r"([0-9a-f]{24}\.[0-9a-f]{24,32}\.(?:task|[0-9a-f]{16}))(?:\.journal|\.new)?")
+_PAGE: Final = re.compile(r"([0-9a-f]{24,32}\.(?:task|[0-9a-f]{16}))(?:\.journal|\.new)?")
 
 
 def sweep(keep: Container[str]) -> None:
