@@ -14,7 +14,7 @@ import pytest
 from tests.support.drivers import OtherDriver, other_driver
 from tests.support.forgetful import forgetful
 from tests.support.haulers import AsyncHauler, Crate, Hauler, digest, in_segments
-from tests.support.looking import wait_for_death
+from tests.support.looking import gone, wait_for_death
 from tests.support.mortals import Notes
 from tests.support.stage import Stage
 from tests.support.supervisors import another_supervisor, supervisor_elsewhere
@@ -203,6 +203,8 @@ def test_killing_either_side_leaves_nothing(ray: ModuleType, notes: Notes) -> No
             mine = [actor.echo.remote(value) for _ in range(5)]
             wait_until(lambda: len(in_segments()) > 5, what="values to be under way")
             if number % 3 != 1:
+                # The process that was killed last may not have a successor yet.
+                wait_until(lambda: not gone(notes.pid), what="the actor's process")
                 os.kill(notes.pid, signal.SIGKILL)
             if number % 3 != 0:
                 driver.kill()
