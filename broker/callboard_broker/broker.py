@@ -14,6 +14,7 @@ from callboard_broker.errors import (
     ClusterKeyMismatchError,
     EvictionPolicyError,
 )
+from callboard_broker.ids import new_callboard_id
 from callboard_broker.keys import Keyspace
 from callboard_broker.wire import Wire, checked, mapping, text, without_password
 
@@ -85,8 +86,8 @@ class Broker:
         )
         return attempts(Wire.open, self.address, name=f"{self.prefix}:{name}")
 
-    def check(self, wire: Wire) -> None:
-        """Check, and agree with all others on, what everything is built on.
+    def check(self, wire: Wire) -> str:
+        """Check, and agree with all others on, what everything is built on; return the callboard's id.
 
         Raises:
             BrokerTooOldError: The server lacks commands that callboard needs.
@@ -107,12 +108,16 @@ class Broker:
                 "memory is full. "
                 "Set it to noeviction: redis-cli CONFIG SET maxmemory-policy noeviction"
             )
-        self._agree(wire, shown)
+        return self._agree(wire, shown)
 
-    def _agree(self, wire: Wire, shown: str) -> None:
+    def _agree(self, wire: Wire, shown: str) -> str:
         cluster = self.keys.cluster
         for reply in wire.pipeline(
-            [("HSETNX", cluster, "key_id", self.key.key_id), ("HSETNX", cluster, "format", FORMAT)]
+            [
+                ("HSETNX", cluster, "key_id", self.key.key_id),
+                ("HSETNX", cluster, "format", FORMAT),
+                ("HSETNX", cluster, "id", new_callboard_id()),
+            ]
         ):
             checked(reply)
         agreed = {name: value.decode() for name, value in mapping(wire.call("HGETALL", cluster)).items()}
@@ -128,6 +133,7 @@ class Broker:
                 "runs and "
                 "name it by CALLBOARD_KEY_FILE; or use another prefix (CALLBOARD_PREFIX) for a callboard of your own"
             )
+        return agreed["id"]
 
 
 def server_id(reply: Reply) -> str:

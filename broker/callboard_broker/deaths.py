@@ -38,8 +38,9 @@ SEALED_OWNER_DIED: Final = "owner_died"
 SEALED_KILLED: Final = "killed"
 SEALED_DIED: Final = "died"
 
-#: Statuses of outcomes. The first two have a pickled body, the others JSON.
+#: Statuses of outcomes. Results and errors have a pickled body, or the stub of one in a segment; the others have JSON.
 STATUS_OK: Final = b"ok"
+STATUS_SEGMENT: Final = b"segment"
 STATUS_ERROR: Final = b"error"
 STATUS_DIED: Final = b"died"
 STATUS_UNAVAILABLE: Final = b"unavailable"
@@ -47,6 +48,8 @@ STATUS_CANCELLED: Final = b"cancelled"
 STATUS_CRASHED: Final = b"crashed"
 #: Not an outcome: the worker that may have had a cancelled call in hand will not start it.
 STATUS_HEARD: Final = b"heard"
+#: Nor this: the worker that has the call cannot open the segment with its arguments.
+STATUS_WANTED: Final = b"wanted"
 
 SENTENCES: Final = {
     Reason.RAY_KILL: "The actor is dead because it was killed by `callboard.kill`.",

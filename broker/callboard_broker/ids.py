@@ -5,6 +5,11 @@ from __future__ import annotations
 import secrets
 
 
+def new_callboard_id() -> str:
+    """Make the id of a callboard, which distinguishes those with the same key and prefix: 32 hexadecimal characters."""
+    return secrets.token_hex(16)
+
+
 def new_actor_id() -> str:
     """Make an actor id: 32 hexadecimal characters."""
     return secrets.token_hex(16)
@@ -28,6 +33,11 @@ def new_token() -> str:
 def worker_client_id(actor: str, token: str) -> str:
     """Return the client id of the worker that is an actor's incarnation."""
     return f"{actor}.{token}"
+
+
+def arguments_id(call: str) -> str:
+    """Return the id of the object that has the arguments of a call, when their segment cannot be opened."""
+    return f"{call}.arguments"
 
 
 def task_id(call: str) -> str:

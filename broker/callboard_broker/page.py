@@ -32,6 +32,7 @@ acknowledged.
 
 from __future__ import annotations
 
+import fcntl
 import mmap
 import os
 import stat
@@ -113,7 +114,7 @@ class StatusPage:
         """Make an empty page at a path and map it for writing.
 
         Guarantees that whoever finds the file finds a whole page. A page already there is replaced. The file has one
-        page of memory, or as many as the slots need.
+        page of memory, or as many as the slots need. It is locked as long as its maker has it mapped.
 
         Raises:
             OSError: The file cannot be made.
@@ -122,6 +123,7 @@ class StatusPage:
         draft = _draft(path)
         fd = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
             os.ftruncate(fd, size)
             mapped = mmap.mmap(fd, size)
         finally:

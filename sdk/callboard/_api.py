@@ -23,6 +23,7 @@ from callboard_broker.broker import Broker
 from callboard_broker.clusterkey import load_key
 from callboard_broker.operations import actors
 from callboard_broker.records import ClientRecord, NodeRecord
+from callboard_broker.segments import Segments
 from callboard_broker.timing import Timing
 from callboard_broker.wire import items, mapping, text
 
@@ -143,8 +144,8 @@ def _join(address: str | None, namespace: str | None, timing: Timing, options: d
         broker = Broker(local.address, local.key, prefix) if local else Broker(address or "", load_key(), prefix)
         with_checks = broker.connect("check")
         try:
-            broker.check(with_checks)
-            client = Client(broker, _identity(namespace), timing.beat_interval)
+            callboard = broker.check(with_checks)
+            client = Client(broker, _identity(namespace), timing.beat_interval, Segments.of(callboard))
         finally:
             with_checks.close()
         client.graceful_ms = timing.graceful_ms_if_set

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from callboard import _serde
+from callboard._parked import Parked
 from callboard._ref import ObjectRef
+from callboard._result import STATUS_LOCAL
 from callboard_broker.deaths import STATUS_OK
 
 if TYPE_CHECKING:
@@ -28,11 +31,28 @@ class Attached:
     """Pickled arguments together with the pickled values of the references among them."""
 
     arguments: bytes
-    values: tuple[bytes, ...]
+    values: tuple[bytes | Forwarded, ...]
 
 
-def pack_call(args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Parcel, list[ObjectRef[Any]]]:
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """The value of a reference that came in a segment.
+
+    Attributes:
+        stub: How its parts lie.
+        content: All of them; in the worker it is a view or bytes.
+    """
+
+    stub: bytes
+    content: pickle.PickleBuffer | bytes
+
+
+def pack_call(
+    args: Sequence[Any], kwargs: dict[str, Any], *, apart: bool = False
+) -> tuple[Parcel, list[ObjectRef[Any]]]:
     """Pickle arguments now, so that later changes to them do not leak in; return what they wait for, too.
+
+    Large ones that wait for nothing may be packed apart: then they must be written down before they can be changed.
 
     Raises:
         TypeError: An argument cannot be pickled; the text names it.
@@ -43,7 +63,7 @@ def pack_call(args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Parcel, list
             break
     else:
         if not kwargs:
-            return _pack(args, kwargs), dependencies
+            return _pack(args, kwargs, apart=apart), dependencies
     args = tuple([_place(value, dependencies) for value in args])
     kwargs = {name: _place(value, dependencies) for name, value in kwargs.items()}
     return _pack(args, kwargs), dependencies
@@ -58,28 +78,43 @@ def pack_creation(args: Sequence[Any], kwargs: dict[str, Any]) -> Parcel:
     return _pack(args, kwargs)
 
 
-def attach(parcel: Parcel, dependencies: Sequence[ObjectRef[Any]], result: Result) -> tuple[bytes, list[str]] | None:
-    """Return the body of a call whose references have their values, and all that it carries.
+def attach(
+    parcel: Parcel, dependencies: Sequence[ObjectRef[Any]], result: Result, *, apart: bool = False
+) -> tuple[Parcel, list[str]] | None:
+    """Return the arguments of a call whose references have their values, perhaps apart, and all that it carries.
 
     When one of them is an error, the call's result is that error, it is not to be sent, and the answer is None.
     """
     targets = parcel.targets
     if not dependencies:
-        return parcel.body, targets
-    values: list[bytes] = []
+        return parcel, targets
+    values: list[bytes | Forwarded] = []
     for ref in dependencies:
         found = ref._result  # noqa: SLF001
         if found.status != STATUS_OK:
             assert found.status is not None
             result.resolve(found.status, found.body)
             return None
-        body, carried = found.body, getattr(found.keep, "targets", [])
-        if ref._index is not None:  # noqa: SLF001
-            own = _serde.pack(ref._value())  # noqa: SLF001
-            body, carried = own.body, own.targets
-        values.append(body)
+        try:
+            value, carried = _value_of(ref)
+        except Exception as error:  # noqa: BLE001 - a value that cannot be read is an error like others
+            result.resolve(STATUS_LOCAL, _serde.pack(error).body)
+            return None
+        values.append(value)
         targets += [target for target in carried if target not in targets]
-    return _serde.pack(Attached(parcel.body, tuple(values))).body, targets
+    attached = Attached(parcel.body, tuple(values))
+    return _serde.pack_apart(attached) if apart else _serde.pack(attached), targets
+
+
+def _value_of(ref: ObjectRef[Any]) -> tuple[bytes | Forwarded, list[str]]:
+    found = ref._result  # noqa: SLF001
+    if ref._index is not None:  # noqa: SLF001
+        own = _serde.pack(ref._value())  # noqa: SLF001
+        return own.body, own.targets
+    body, carried = found.body, getattr(found.keep, "targets", [])
+    if isinstance(body, Parked):
+        return Forwarded(body.stub, pickle.PickleBuffer(body.content())), carried
+    return body, carried
 
 
 def unpack_call(body: bytes) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -88,7 +123,11 @@ def unpack_call(body: bytes) -> tuple[tuple[Any, ...], dict[str, Any]]:
     Raises:
         Exception: Whatever unpickling raises.
     """
-    found = _serde.unpack(body)
+    return arguments_in(_serde.unpack(body))
+
+
+def arguments_in(found: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the arguments of a call from what was unpickled. Raises as `unpack_call` does."""
     if not isinstance(found, Attached):
         args, kwargs = found
         return args, kwargs
@@ -100,9 +139,9 @@ def unpack_call(body: bytes) -> tuple[tuple[Any, ...], dict[str, Any]]:
     )
 
 
-def _pack(args: Sequence[Any], kwargs: dict[str, Any]) -> Parcel:
+def _pack(args: Sequence[Any], kwargs: dict[str, Any], *, apart: bool = False) -> Parcel:
     try:
-        return _serde.pack((args, kwargs))
+        return _serde.pack_apart((args, kwargs)) if apart else _serde.pack((args, kwargs))
     except Exception as error:
         raise _blame(args, kwargs, error) from error
 
@@ -114,8 +153,11 @@ def _place(value: Any, dependencies: list[ObjectRef[Any]]) -> Any:
     return Place(len(dependencies) - 1)
 
 
-def _fill(value: Any, values: tuple[bytes, ...]) -> Any:
-    return _serde.unpack(values[value.index]) if isinstance(value, Place) else value
+def _fill(value: Any, values: tuple[bytes | Forwarded, ...]) -> Any:
+    if not isinstance(value, Place):
+        return value
+    found = values[value.index]
+    return _serde.unpack_apart(found.content, found.stub) if isinstance(found, Forwarded) else _serde.unpack(found)
 
 
 def _blame(args: Sequence[Any], kwargs: dict[str, Any], error: Exception) -> TypeError:

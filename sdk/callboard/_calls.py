@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from callboard import _serde
 from callboard._arguments import attach, pack_call
+from callboard._parking import size_of, with_segment
 from callboard._result import FINAL, Result, Sent
 from callboard._route import Outgoing, Route
 from callboard._serde import Parcel
@@ -66,9 +67,10 @@ class Calls:
         Raises:
             PendingCallsLimitExceeded: The actor takes no more unfinished calls of one client.
         """
-        parcel, dependencies = pack_call(*arguments)
+        outbound, parking = self._outbound, self._client.parking
+        packed = parking.packed(hold.actor, lambda apart: pack_call(*arguments, apart=apart), size_of)
+        parcel, dependencies = packed
         result = stream or Result()
-        outbound = self._outbound
         with outbound.lock:
             route = self._routes.get(hold.actor)
             if route is None:
@@ -78,6 +80,14 @@ class Calls:
             call = self.next_id()
             if stream is not None:
                 stream.begin(call)
+        if parcel.apart is not None:
+            # Written down before this returns, as it may be changed then, and without the lock, as it takes long.
+            if parking.give(call, hold.actor, parcel.apart, result):
+                opts = with_segment(opts)
+                parcel.settle()
+            else:
+                parcel, _ = pack_call(*arguments)
+        with outbound.lock:
             outgoing = Outgoing(hold, call, method, parcel, retries, opts, result, dependencies)
             if (route.waiting or dependencies) and route.must_wait(outgoing):
                 route.waiting.append(outgoing)
@@ -178,12 +188,13 @@ class Calls:
     def _send(self, route: Route, out: Outgoing) -> None:
         """Number a call and send it; the caller holds the lock."""
         parcel = out.parcel
-        body, targets = parcel.body, parcel.targets if parcel.carries else []
+        targets = parcel.targets if parcel.carries else []
         if out.dependencies:
-            attached = attach(parcel, out.dependencies, out.result)
+            attached = self._attached(out)
             if attached is None:
                 return
-            body, targets = attached
+            parcel, targets = attached
+        body = parcel.body
         if not (targets or out.opts or out.method == _TERMINATE):
             self._send_plain(route, out.hold, out.id, out.method, out.retries, body, out.result)
             return
@@ -200,6 +211,22 @@ class Calls:
             command, seq = calls.post(keys.mailbox(actor), fields), route.seq
         packed = pack(command)
         self._outbound.post_locked(packed, partial(self._acknowledged, actor, seq, out.id, packed))
+
+    def _attached(self, out: Outgoing) -> tuple[Parcel, list[str]] | None:
+        """Return the arguments of a call with the values of the references among them; None when one is an error."""
+        parking, actor = self._client.parking, out.hold.actor
+
+        def attached(apart: bool) -> tuple[Parcel, list[str]] | None:
+            return attach(out.parcel, out.dependencies, out.result, apart=apart)
+
+        found = parking.packed(actor, attached, lambda found: size_of(found) if found else 0)
+        if found is None or found[0].apart is None:
+            return found
+        if not parking.give(out.id, actor, found[0].apart, out.result):
+            return attached(apart=False)
+        found[0].settle()
+        out.opts = with_segment(out.opts)
+        return found
 
     def _send_plain(
         self, route: Route, hold: Hold, call: bytes, method: bytes, retries: int, body: bytes, result: Result

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from callboard import _definition, _serde
 from callboard._calls import Calls
@@ -17,6 +17,7 @@ from callboard._lookups import Lookups
 from callboard._missing import Missing
 from callboard._objects import OBJECT, Objects
 from callboard._outbound import PATIENCE, Outbound
+from callboard._parking import Parking
 from callboard._reader import BackgroundReader
 from callboard._recovery import Recovery
 from callboard._result import STATUS_LOCAL, Result
@@ -27,7 +28,7 @@ from callboard._verdict import Verdicts
 from callboard._withdrawal import Withdrawals
 from callboard.exceptions import RaySystemError
 from callboard_broker.broker import WHO_ARE_YOU, server_id
-from callboard_broker.deaths import STATUS_HEARD
+from callboard_broker.deaths import STATUS_HEARD, STATUS_OK, STATUS_SEGMENT, STATUS_WANTED
 from callboard_broker.errors import BrokerRefusedError, BrokerUnreachableError
 from callboard_broker.operations import calls, clients
 from callboard_broker.wire import Reply, checked
@@ -37,13 +38,18 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from callboard._definition import ClassInfo
+    from callboard._parked import Parked
     from callboard._ref import ObjectRef
     from callboard_broker.broker import Broker
     from callboard_broker.envelope import Outcome
     from callboard_broker.records import ClientRecord
+    from callboard_broker.segments import Segments
     from callboard_broker.wire import Argument, Command, Wire
 
 _log = logging.getLogger(__name__)
+
+#: What comes to the inbox and is not simply the outcome of a call, or an item.
+_SPECIAL: Final = frozenset({STATUS_HEARD, STATUS_WANTED, STATUS_SEGMENT})
 
 
 class Client:
@@ -53,9 +59,10 @@ class Client:
         broker: Where the callboard lives.
         identity: Who this process is.
         beat_interval: Seconds between heartbeats.
+        segments: Those of the callboard on this host, if there are any.
     """
 
-    def __init__(self, broker: Broker, identity: ClientRecord, beat_interval: float) -> None:
+    def __init__(self, broker: Broker, identity: ClientRecord, beat_interval: float, segments: Segments | None) -> None:
         self.broker = broker
         self.keys = broker.keys
         self.identity = identity
@@ -94,6 +101,7 @@ class Client:
         self.deadlocks = Deadlocks(self)
         self.supervision = Supervision(self, beat_interval)
         self.tasks = Tasks(self)
+        self.parking = Parking(self, segments)
         self.calls = Calls(self)
         self.missing = Missing(self)
         self.withdrawals = Withdrawals(self)
@@ -175,15 +183,21 @@ class Client:
 
     def deliver(self, outcome: Outcome) -> None:
         """Resolve the call that an outcome belongs to; one that nobody waits for gives back what it carries."""
-        if outcome.status == STATUS_HEARD:
-            self.withdrawals.heard(outcome.call)
-            return
+        status: bytes = outcome.status
+        body: bytes | Parked = outcome.body
+        if status in _SPECIAL:
+            if status != STATUS_SEGMENT:
+                about = self.withdrawals.heard if status == STATUS_HEARD else self.parking.wanted
+                about(outcome.call)
+                return
+            # Before the call stops being pending: then it is known either way.
+            status, body = STATUS_OK, self.parking.come(outcome)
         result = self.pending.pop(outcome.call, None)
         keep = None
         if outcome.tokens:
             keep = self.holdings.tokens(outcome.call.decode(), outcome.tokens.decode().split())
         if result is not None:
-            result.resolve(outcome.status, outcome.body, keep)
+            result.resolve(status, body, keep)
         elif outcome.call.startswith(OBJECT):
             self.objects.arrived(outcome.call.removeprefix(OBJECT).decode())
         else:
@@ -236,10 +250,12 @@ class Client:
         self.reader.stop()
         self.outbound.close()
         self.asker.close()
+        self.parking.close()
 
     def _abandon(self, error: Exception) -> None:
         """Resolve every open call: outcomes cannot come any more."""
         body = _serde.pack(error).body
+        self.parking.abandon()
         with self.outbound.lock:
             waiting = [*self.tasks.abandon(), *self.calls.abandon()]
         results = [*self.pending.values(), *self.objects.awaited(), *waiting]
@@ -262,6 +278,7 @@ class Client:
             self.inbox.wake()
         self.outbound.collect()
         self.missing.look()
+        self.parking.tidy()
         if self.identity.kind == "driver":
             # A worker whose supervisor is gone leaves by itself.
             self.supervision.look()

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import callboard_broker
 from callboard import _duals, _serde
+from callboard._parked import Parked
 from callboard.exceptions import (
     ActorDiedError,
     ActorUnavailableError,
+    ObjectLostError,
     RayError,
     RaySystemError,
     RayTaskError,
@@ -153,18 +155,20 @@ def from_json(status: bytes, body: bytes) -> RayError:
     )
 
 
-def unpacked(body: bytes) -> Any:
+def unpacked(body: bytes | Parked) -> Any:
     """Unpickle a value that arrived.
 
     Raises:
+        ObjectLostError: The segment in which it came is gone.
         RaySystemError: It cannot be unpickled in this process; the original error is its ``__cause__``.
     """
     try:
-        return _serde.unpack(body)
+        return body.load() if isinstance(body, Parked) else _serde.unpack(body)
+    except ObjectLostError:
+        raise
     except Exception as error:
-        raise RaySystemError(
-            f"a value of {len(body)} bytes cannot be loaded in this process: {_lacking(error)}"
-        ) from error
+        size = _serde.length(body.stub) if isinstance(body, Parked) else len(body)
+        raise RaySystemError(f"a value of {size} bytes cannot be loaded in this process: {_lacking(error)}") from error
 
 
 def _died(verdict: verdicts.Died) -> ActorDiedError:

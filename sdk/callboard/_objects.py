@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from callboard import _serde
+from callboard._parked import Parked
 from callboard._ref import ObjectRef
 from callboard._result import STATUS_LOCAL, Result
 from callboard.exceptions import OwnerDiedError
@@ -184,10 +185,14 @@ class Objects:
     def _content(self, ref: ObjectRef[Any]) -> tuple[bytes, bytes, list[str]]:
         result = ref._result  # noqa: SLF001
         assert result.status is not None
-        if ref._index is not None and result.status == b"ok":  # noqa: SLF001
-            parcel = _serde.pack(ref._value())  # noqa: SLF001
+        body = result.body
+        if isinstance(body, Parked) or (ref._index is not None and result.status == STATUS_OK):  # noqa: SLF001
+            try:
+                parcel = _serde.pack(ref._value())  # noqa: SLF001
+            except Exception as error:  # noqa: BLE001 - a value that cannot be read is an error like others
+                return STATUS_LOCAL, _serde.pack(error).body, []
             return result.status, parcel.body, parcel.targets
-        return result.status, result.body, list(getattr(result.keep, "targets", []))
+        return result.status, body, list(getattr(result.keep, "targets", []))
 
     def _ring(self, waiter: str, name: str) -> None:
         bell = Outcome(OBJECT + name.encode(), b"ready", b"", b"")

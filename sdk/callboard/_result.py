@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from callboard._holding import Tokens
+    from callboard._parked import Parked
 
 #: Status of an outcome that this process gave itself: its body is a pickled exception.
 STATUS_LOCAL = b"local"
@@ -68,7 +69,7 @@ class Result:
 
     def __init__(self) -> None:
         self.status: bytes | None = None
-        self.body: bytes = b""
+        self.body: bytes | Parked = b""
         #: What must live as long as the body can be read: tokens that came with it, handles that were put.
         self.keep: Tokens | object | None = None
         #: How many values the call is to return, each with a reference of its own.
@@ -82,7 +83,7 @@ class Result:
         """Tell whether there is an outcome."""
         return self.status is not None
 
-    def resolve(self, status: bytes, body: bytes, keep: object | None = None) -> None:
+    def resolve(self, status: bytes, body: bytes | Parked, keep: object | None = None) -> None:
         """Set the outcome and run what waits for it. What waits must not raise."""
         if self.status is not None:
             return
@@ -117,6 +118,7 @@ class Result:
         """Return the error of an outcome that is one."""
         assert self.status is not None
         assert self.status != STATUS_OK
+        assert isinstance(self.body, bytes)
         if self.status == STATUS_ERROR:
             return _failures.from_task(self.body)
         if self.status == STATUS_LOCAL:

@@ -89,6 +89,7 @@ class StreamResult(Result):
     def _ended(self) -> None:
         with self._lock:
             if self.status == STATUS_OK:
+                assert isinstance(self.body, bytes)  # a number is small
                 self._end = int(_serde.unpack(self.body))
             else:
                 # One reference more, which has the error.

@@ -163,7 +163,7 @@ class Tasks:
         attached = attach(submission.parcel, submission.dependencies, submission.result)
         if attached is None:
             return
-        body, targets = attached
+        parcel, targets = attached
         targets = list(dict.fromkeys([*order.definition.parcel.targets, *targets]))
         task = ids.task_id(call.decode())
         token = f"t:{task}"
@@ -171,7 +171,7 @@ class Tasks:
             call, order.definition.sha.encode(), order.name.encode(), b"%d" % order.retries, order.opts,
             order.queue.encode(),
         ]  # fmt: skip
-        signed = seal_fields(client.broker.signer("task", task), tasks.SIGNED, told, body)
+        signed = seal_fields(client.broker.signer("task", task), tasks.SIGNED, told, parcel.body)
         self._sent += 1
         command = tasks.submit(
             client.keys, client.id, task, self._sent, order.required, told,

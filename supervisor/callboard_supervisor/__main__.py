@@ -15,6 +15,7 @@ from callboard_broker import host, ids
 from callboard_broker.broker import Broker
 from callboard_broker.clusterkey import load_key
 from callboard_broker.errors import RayError
+from callboard_broker.segments import Segments
 from callboard_broker.timing import Timing
 from callboard_supervisor.config import Config
 from callboard_supervisor.daemon import Daemon
@@ -70,7 +71,7 @@ def main(
         )
         broker = Broker(address, load_key(create=True), prefix)
         wire = broker.connect("check", patience=10.0)
-        broker.check(wire)
+        callboard = broker.check(wire)
         wire.close()
         found = json.loads(resources)
         if not isinstance(found, dict):
@@ -85,6 +86,7 @@ def main(
             log_dir=_log_dir(log_dir),
             log_age=log_age,
             tied=tied,
+            segments=Segments.of(callboard),
             preload=tuple(module for module in preload.split(",") if module),
         )
     except (RayError, ValueError) as error:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from callboard_broker.broker import Broker
+    from callboard_broker.segments import Segments
     from callboard_broker.timing import Timing
 
 
@@ -26,6 +27,7 @@ class Config:
         log_age: Seconds for which that of the dead and forgotten stays after its last line.
         tied: Whether it ends with the program at the other end of its standard input, and the callboard with it.
         entry: What a worker runs, as ``module:function``.
+        segments: Those of this callboard on this host, if there can be any.
         preload: Modules that the fork server imports, so that heavy imports cost once.
     """
 
@@ -38,6 +40,7 @@ class Config:
     log_age: float = 24 * 3600.0
     tied: bool = False
     entry: str = "callboard.worker:main"
+    segments: Segments | None = None
     preload: tuple[str, ...] = field(default=())
 
     def worker(self, actor: str, token: str, incarnation: int, page: Path) -> dict[str, Any]:
@@ -57,5 +60,6 @@ class Config:
             "node": self.node,
             "host": self.host,
             "page": str(page),
+            "segments": str(self.segments.root) if self.segments else "",
             "heartbeat_timeout": self.timing.heartbeat_timeout,
         }

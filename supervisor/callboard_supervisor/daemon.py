@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Final
 
 from callboard_broker.errors import BrokerError
 from callboard_supervisor.caretaker import Caretaker
+from callboard_supervisor.duties import forsaken
 from callboard_supervisor.duties.asked import Asked
 from callboard_supervisor.duties.clients import ClientWatch
 from callboard_supervisor.duties.grace import Grace
 from callboard_supervisor.duties.janitor import Janitor
 from callboard_supervisor.duties.nodes import Nodes
 from callboard_supervisor.duties.papers import Papers
+from callboard_supervisor.duties.shelves import Shelves
 from callboard_supervisor.house import House
 from callboard_supervisor.link import Link
 from callboard_supervisor.liveness import Observer
@@ -49,6 +51,7 @@ class Daemon:
         self._nodes = Nodes(self._house, self._caretaker, observer, self._expelled)
         self._janitor = Janitor(self._house, self._caretaker, self._asked)
         self._papers = Papers(self._house)
+        self._shelves = Shelves(self._house, config.segments) if config.segments else None
         self._grace = Grace(self._house, self._caretaker.pools)
         self._exit_code = 0
         #: When Redis was last there while this node was closing, on the monotonic clock.
@@ -68,6 +71,8 @@ class Daemon:
             house.reactor.on_signal(number, self.close)
         house.reactor.on_signal(signal.SIGCHLD, self._caretaker.reap)
         self._output.start()
+        if self._shelves:
+            self._shelves.open()
         self._nodes.register()
         self._nodes.beat()
         self._sweep()
@@ -77,6 +82,7 @@ class Daemon:
         house.reactor.every(timing.beat_interval, self._asked.check)
         house.reactor.every(min(0.5, timing.graceful_timeout / 5), self._grace.sweep)
         house.reactor.every(self._papers.interval, self._papers.sweep)
+        house.reactor.every(forsaken.INTERVAL, self._sweep_the_forsaken)
         house.reactor.every(0.1, self._caretaker.starting.place_waiting)
         if self._config.tied:
             house.reactor.watch(sys.stdin.fileno(), self._untied)
@@ -159,8 +165,14 @@ class Daemon:
             self._nodes.sweep()
             self._janitor.sweep()
             self._caretaker.pools.sweep()
+            if self._shelves:
+                self._shelves.sweep()
         except BrokerError as error:
             _log.warning("sweeping waits: %s", error)
+
+    def _sweep_the_forsaken(self) -> None:
+        segments = self._config.segments
+        forsaken.sweep(keep={segments.root.name} if segments else ())
 
     def _end(self) -> None:
         house = self._house
@@ -172,6 +184,8 @@ class Daemon:
         except BrokerError as error:
             _log.info("the node stays in the registry until another strikes it off: %s", error)
         self._output.stop()
+        if self._shelves:
+            self._shelves.close()
         house.nursery.stop()
         house.link.close()
         house.reactor.close()

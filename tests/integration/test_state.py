@@ -138,8 +138,9 @@ def test_l1_the_current_call_is_read_from_the_status_page(board: Board, monkeypa
     monkeypatch.setenv("CALLBOARD_SHM_DIR", f"{tempfile.gettempdir()}/pages")
     record = board.alive(node=board.node(host=host_id()))
     far = board.alive(node=board.node(host="elsewhere"))
-    page = StatusPage.create(page_path(record.actor_id, record.token))
-    StatusPage.create(page_path(far.actor_id, far.token)).call_started(1, 0, b"far")
+    paths = [page_path(actor.actor_id, actor.token) for actor in (record, far)]
+    page = StatusPage.create(paths[0])
+    StatusPage.create(paths[1]).call_started(1, 0, b"far")
 
     def current() -> list[tuple[str, str | None]]:
         return [(actor.actor_id, actor.current_call) for actor in state.list_actors(detail=True) if actor.current_call]
@@ -156,6 +157,8 @@ def test_l1_the_current_call_is_read_from_the_status_page(board: Board, monkeypa
         page.slot_free(slot)
     assert current() == []
     page.close()
+    for path in paths:
+        StatusPage.unlink(path)
 
 
 def test_l1_filters_and_limit(board: Board) -> None:

@@ -18,7 +18,9 @@ from pathlib import Path
 import psutil
 from tests.support.waiting import wait_until
 
-__all__ = ["Snapshot", "check", "snapshot"]
+from callboard_broker.page import page_directory
+
+__all__ = ["Snapshot", "below", "check", "snapshot"]
 
 #: The variable that all processes started from this one inherit.
 MARK = "CALLBOARD_TEST_RUN"
@@ -47,7 +49,7 @@ def snapshot() -> Snapshot:
         threads={thread.ident: thread.name for thread in threading.enumerate() if thread.ident},
         files={number: target for number, target in descriptors.items() if not _is_socket(target)},
         sockets={number: target for number, target in descriptors.items() if _is_socket(target)},
-        directories={str(path): str(path) for path in _directories()},
+        directories={path: path for path in [*map(str, _directories()), *below(page_directory())]},
     )
 
 
@@ -98,6 +100,11 @@ def _descriptors() -> dict[int, str]:
 def _directories() -> list[Path]:
     places = {Path(tempfile.gettempdir()), _SHARED_MEMORY}
     return [path for place in places if place.is_dir() for path in place.glob(f"{_PREFIX}*")]
+
+
+def below(directory: Path) -> list[str]:
+    """List all that is in a directory, however deep; what vanishes meanwhile may be missing."""
+    return sorted(f"{at}/{name}" for at, folders, files in os.walk(directory) for name in (*folders, *files))
 
 
 def _processes() -> dict[tuple[int, float], str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from tests.support import leaks
 from tests.support.waiting import wait_until
 
 from callboard._local import SupervisorProcess
@@ -82,8 +83,8 @@ class Stage:
         return [key for key in keys if key != "rq:queues" and integer(self.wire.call("TTL", key)) == -1]
 
     def pages(self) -> list[str]:
-        """List status pages of workers."""
-        return sorted(str(path) for path in page_directory().rglob("*") if path.is_file())
+        """List status pages of workers, segments, and the directories that these are in."""
+        return leaks.below(page_directory())
 
     def check_nothing_left(self, pages_before: list[str]) -> None:
         """Wait until actors, clients, keys, processes and pages of a test are gone."""

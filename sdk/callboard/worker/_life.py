@@ -17,6 +17,7 @@ from callboard.worker._charges import charge_submitted_while_restarting
 from callboard.worker._concurrent import DEFAULT_GROUP, ConcurrentExecutor, Line
 from callboard.worker._farewell import Farewell
 from callboard.worker._mailbox import Mailbox
+from callboard.worker._parking import Parking
 from callboard.worker._runner import Runner, shown
 from callboard.worker._serial import SerialExecutor
 from callboard.worker._signals import ActorExit, Departure, Fenced, Lost, Terminated
@@ -27,6 +28,7 @@ from callboard_broker.operations import actors
 from callboard_broker.page import USUAL_SLOTS, Phase, StatusPage
 from callboard_broker.records import ActorRecord, ClientRecord
 from callboard_broker.seen import Ledger
+from callboard_broker.segments import Segments
 from callboard_broker.wire import items, mapping, text
 
 if TYPE_CHECKING:
@@ -173,7 +175,7 @@ class Life:
         self._page.enter(Phase.READY)
 
     def _executor_for(self, desk: Desk, replies: Replies) -> Executor:
-        runner = Runner(self._instance, self._record)
+        runner = Runner(self._instance, self._record, Parking(self._settings, self._settings.token))
         if self._loop is None:
             return SerialExecutor(self._mailbox, desk, runner, self._page, self._watch, self._seal_from_aside)
         line = Line(self._mailbox, replies, desk, self._page, self._watch)
@@ -245,7 +247,8 @@ class Life:
             node=settings.node,
             actor=settings.actor,
         )
-        client = Client(settings.broker, identity, settings.heartbeat_timeout / 5)
+        segments = Segments(Path(settings.segments)) if settings.segments else None
+        client = Client(settings.broker, identity, settings.heartbeat_timeout / 5, segments)
         client.runtime_env = self._creation.options["runtime_env"]
         return _session.Session(client)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import socket
 from typing import TYPE_CHECKING, Any, Final
@@ -10,16 +11,17 @@ from callboard import _failures, _retry_policy, _serde, _session
 from callboard._arguments import unpack_call
 from callboard._definition import CALL, READY
 from callboard._stream import item_id
-from callboard.exceptions import RaySystemError
+from callboard.exceptions import ObjectLostError, RaySystemError
 from callboard.worker._signals import Departure
 from callboard.worker._streams import Streams
-from callboard_broker.deaths import STATUS_ERROR, STATUS_OK
+from callboard_broker.deaths import STATUS_ERROR, STATUS_OK, STATUS_SEGMENT
 from callboard_broker.envelope import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from callboard._serde import Parcel
+    from callboard.worker._parking import Parking
     from callboard_broker.envelope import Call
     from callboard_broker.records import ActorRecord
 
@@ -32,11 +34,13 @@ class Runner:
     Args:
         instance: The actor.
         record: What is known of it, for the texts of errors.
+        parking: Where large arguments come from, and large results go.
     """
 
-    def __init__(self, instance: Any, record: ActorRecord) -> None:
+    def __init__(self, instance: Any, record: ActorRecord, parking: Parking) -> None:
         self._instance = instance
         self._record = record
+        self._parking = parking
         self.streams = Streams()
         #: Gives the caller one item of a call; set by who runs calls.
         self.give: Callable[[Call, Outcome], None]
@@ -73,8 +77,10 @@ class Runner:
             BaseException: A way out of the actor: `SystemExit` or a `Departure`.
         """
         try:
-            method, args, kwargs = self._load(call)
-        except Exception as error:  # noqa: BLE001 - whatever unpickling user data raises
+            lost = call.opts and call.option("segment") and self._parking.missing(call)
+            content = await asyncio.to_thread(self._parking.fetch, call) if lost else None
+            method, args, kwargs = self._load(call, content)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever unpickling user data raises
             return self.failed(call, error)
         attempts = 0
         while True:
@@ -106,9 +112,16 @@ class Runner:
         )
         return self._packed(call.id, STATUS_ERROR, parcel)
 
-    def _load(self, call: Call) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+    def _load(
+        self, call: Call, content: bytes | None = None
+    ) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
         try:
-            args, kwargs = unpack_call(call.body)
+            if call.opts and call.option("segment"):
+                args, kwargs = self._parking.arguments(call, content)
+            else:
+                args, kwargs = unpack_call(call.body)
+        except ObjectLostError:
+            raise
         except Exception as error:
             raise _arguments_lost(error) from error
         return self._method(call.method), args, kwargs
@@ -163,14 +176,20 @@ class Runner:
         if body is not None:
             return Outcome(call.id, STATUS_OK, b"", body)
         try:
-            parcel = self._pack(call, value)
+            parcel = self._pack(call, value, apart=self._parking.near(call))
+            status = STATUS_OK
+            if parcel.apart is not None:
+                if self._parking.give(call, parcel):
+                    status = STATUS_SEGMENT
+                else:
+                    parcel = self._pack(call, value)
         except TypeError as error:
             return self.failed(call, error)
-        return self._packed(call.id, STATUS_OK, parcel)
+        return self._packed(call.id, status, parcel)
 
-    def _pack(self, call: Call, value: Any) -> Parcel:
+    def _pack(self, call: Call, value: Any, *, apart: bool = False) -> Parcel:
         try:
-            return _serde.pack(value)
+            return _serde.pack_apart(value) if apart else _serde.pack(value)
         except Exception as error:
             raise TypeError(
                 f"the result of {call.method} cannot be pickled: {error}. Return plain data, or a handle."

@@ -22,6 +22,7 @@ class Settings:
         token: Random half of its incarnation.
         incarnation: Number of it, from 1.
         page: Path of its status page.
+        segments: Directory of the callboard's segments on this host; empty when there is none.
         heartbeat_timeout: Seconds.
     """
 
@@ -32,6 +33,7 @@ class Settings:
     token: str
     incarnation: int
     page: str
+    segments: str
     heartbeat_timeout: float
 
     @classmethod
@@ -45,8 +47,14 @@ class Settings:
             token=str(config["token"]),
             incarnation=int(str(config["incarnation"])),
             page=str(config["page"]),
+            segments=str(config["segments"]),
             heartbeat_timeout=float(str(config["heartbeat_timeout"])),
         )
+
+    @property
+    def whose(self) -> str:
+        """Return what segments are named by that are for it."""
+        return self.actor
 
     @property
     def client_id(self) -> str:
@@ -65,6 +73,7 @@ class TaskSettings:
         worker: Its id as a client.
         queue: Where its tasks wait.
         page: Path of its status page.
+        segments: Directory of the callboard's segments on this host; empty when there is none.
         heartbeat_timeout: Seconds.
         idle_timeout: Seconds without a task after which it ends.
     """
@@ -75,6 +84,7 @@ class TaskSettings:
     worker: str
     queue: str
     page: str
+    segments: str
     heartbeat_timeout: float
     idle_timeout: float
 
@@ -88,9 +98,15 @@ class TaskSettings:
             worker=str(config["worker"]),
             queue=str(config["queue"]),
             page=str(config["page"]),
+            segments=str(config["segments"]),
             heartbeat_timeout=float(config["heartbeat_timeout"]),
             idle_timeout=float(config["idle_timeout"]),
         )
+
+    @property
+    def whose(self) -> str:
+        """Return what segments are named by that are for it."""
+        return self.worker
 
 
 def _broker(config: dict[str, Any]) -> Broker:

@@ -19,16 +19,18 @@ from callboard import _context, _definition, _environment, _serde, _session
 from callboard._client import Client
 from callboard.exceptions import RaySystemError
 from callboard.worker._jobs import LISTED, JobTaker
+from callboard.worker._parking import Parking
 from callboard.worker._runner import Runner
 from callboard.worker._signals import Terminated
 from callboard.worker._watch import Place, Watch
 from callboard_broker import host, ids
-from callboard_broker.deaths import STATUS_OK
+from callboard_broker.deaths import STATUS_OK, STATUS_SEGMENT
 from callboard_broker.envelope import Call, Outcome, open_fields
 from callboard_broker.errors import BrokerRefusedError, EnvelopeError
 from callboard_broker.operations import tasks
 from callboard_broker.page import StatusPage
 from callboard_broker.records import ActorRecord, ClientRecord, TaskRecord
+from callboard_broker.segments import Segments
 from callboard_broker.wire import ReplyError, items, mapping, text
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ class TaskLife:
         self._client = self._join()
         self._watch = Watch(settings, self._page, place)
         self._jobs = JobTaker(settings)
+        self._parking = Parking(settings, settings.worker)
         self._functions: dict[str, Callable[..., Any]] = {}
         self._prepared = False
         self._runner: Runner | None = None
@@ -107,7 +110,8 @@ class TaskLife:
             start_time=host.process_start_time(pid) or 0,
             node=settings.node,
         )
-        return Client(settings.broker, identity, settings.heartbeat_timeout / 5)
+        segments = Segments(Path(settings.segments)) if settings.segments else None
+        return Client(settings.broker, identity, settings.heartbeat_timeout / 5, segments)
 
     def _serve(self) -> None:
         idle_since = time.monotonic()
@@ -183,18 +187,21 @@ class TaskLife:
             function = self._function(call, sha)
             # What it writes is shown under its name.
             self._page.call_started(0, 1, call.method.encode())
-            runner = self._runner = Runner(SimpleNamespace(**{call.method: function}), ActorRecord(pid=os.getpid()))
+            runner = self._runner = self._runner_of(SimpleNamespace(**{call.method: function}))
             runner.give = self._give
             self._running = call.id
             return runner.run(call)
         except KeyboardInterrupt:
             return None
         except Exception as error:  # noqa: BLE001 - whatever loading the function raises
-            return Runner(None, ActorRecord(pid=os.getpid())).failed(call, error)
+            return self._runner_of(None).failed(call, error)
         finally:
             self._running = b""
             self._runner = None
             self._page.call_finished()
+
+    def _runner_of(self, instance: Any) -> Runner:
+        return Runner(instance, ActorRecord(pid=os.getpid()), self._parking)
 
     def _function(self, call: Call, sha: str) -> Callable[..., Any]:
         if sha in self._functions:
@@ -245,7 +252,7 @@ class TaskLife:
         sealed = b""
         if outcome is not None:
             sealed = self._settings.broker.seal_outcome(call.rpartition("/")[0], outcome)
-        shown = "finished" if outcome is not None and outcome.status == STATUS_OK else "failed"
+        shown = "finished" if outcome is not None and outcome.status in {STATUS_OK, STATUS_SEGMENT} else "failed"
         ending = tasks.Ending(self._client.id, outcome, sealed, shown)
         self._client.outbound.post(
             tasks.settle(self._keys, call, task, function, self._settings.queue, ending), lambda _: None

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from callboard_broker import host
+from callboard_broker import host, windows
 from callboard_broker.errors import BrokerError
 from callboard_broker.wire import Wire, fields, items, maybe_text, stream_entries
 
@@ -102,6 +102,7 @@ class Watch:
         timeout = self._settings.heartbeat_timeout
         while not self._stopped:
             self._page.beat()
+            windows.close_idle(timeout)
             try:
                 self._look()
                 if self._told is None:
