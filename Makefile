@@ -39,8 +39,9 @@ chaos: .venv/developed  ## kill, stop and cut things for CHAOS_MINUTES (10), and
 	$(BIN)/python -m chaos --minutes $(or $(CHAOS_MINUTES),10)
 
 .PHONY: churn
-churn: .venv/developed  ## create, pass on and drop 2,000 actors, and look for what is left
-	CHURN_CYCLES=2000 $(BIN)/python -m pytest -q tests/integration/test_churn.py
+churn: .venv/developed  ## drop 2,000 actors, kill 120 times over large values, and look for what is left
+	CHURN_CYCLES=2000 LARGE_ROUNDS=120 $(BIN)/python -m pytest -q tests/integration/test_churn.py \
+		tests/integration/test_large_deaths.py
 
 .venv-ray/installed: conformance/requirements.txt
 	$(PYTHON) -m venv .venv-ray

@@ -26,7 +26,7 @@ from callboard_broker.wire import items, text
 BOUND = 30
 LARGE = 300_000
 #: A longer run asks for more.
-ROUNDS = int(os.environ.get("LARGE_ROUNDS", "25"))
+ROUNDS = int(os.environ.get("LARGE_ROUNDS", "10"))
 
 
 def load(driver: OtherDriver, lines: str) -> None:

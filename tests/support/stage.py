@@ -90,7 +90,9 @@ class Stage:
         """Wait until actors, clients, keys, processes and pages of a test are gone."""
 
         def left() -> list[str]:
-            pages = [page for page in self.pages() if page not in pages_before]
+            # A node has a shelf as long as it lives, whenever it came.
+            nodes = {text(node) for node in items(self.wire.call("SMEMBERS", self.broker.keys.nodes))}
+            pages = [page for page in self.pages() if page not in pages_before and Path(page).name not in nodes]
             return self.leftovers() + [f"process {pid}" for pid in self.workers()] + pages
 
         last: list[str] = []
