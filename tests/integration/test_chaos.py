@@ -9,7 +9,7 @@ SEED = 20
 #: Seconds of each storm; it goes on until each fault has struck.
 SECONDS = 1.5
 #: One of each kind; the others are like one of these, or take longer.
-SHORT = ("workers", "adoption", "callers", "always", "rollback", "connections", "disk")
+SHORT = ("workers", "adoption", "rollback", "connections")
 
 
 @pytest.mark.timeout(120)
