@@ -17,7 +17,6 @@ Nothing here is signed: only this user can enter the directory, and who can do t
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import mmap
 import os
 import secrets
@@ -27,6 +26,7 @@ import time
 from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 from callboard_broker import mappings
+from callboard_broker.locks import try_lock
 from callboard_broker.mappings import Mapping
 from callboard_broker.page import page_directory
 from callboard_broker.shelves import FREE, Shelf, shelves, unlocked
@@ -210,7 +210,7 @@ class Segments:
     def _lock_to_read(fd: int, path: str, size: int) -> None:
         until = time.monotonic() + _PATIENCE
         while time.monotonic() < until:
-            locked = _lock_shared(fd)
+            locked = try_lock(fd, alone=False)
             try:
                 # Locked first, looked at then: who frees it takes the other lock before it takes the name away.
                 about, named = os.fstat(fd), os.stat(path)  # noqa: PTH116 - as above
@@ -252,25 +252,16 @@ class Segments:
         """Move a segment to the free ones; False when it is still read, or there is no room."""
         fd = os.open(path, _FILE)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not try_lock(fd, alone=True):
+                return False
             size = os.fstat(fd).st_size
             waiting = sum(held for held, _ in _sized(os.listdir(f"{self._at}/{FREE}")))  # noqa: PTH208 - as above
             if waiting + size > self._pool:
                 return False
             os.rename(path, f"{self._at}/{FREE}/{size}.{secrets.token_hex(8)}")  # noqa: PTH104 - as above
             return True
-        except BlockingIOError:
-            return False
         finally:
             os.close(fd)
-
-
-def _lock_shared(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return True
-    except BlockingIOError:
-        return False
 
 
 def _sized(names: list[str]) -> Iterator[tuple[int, str]]:

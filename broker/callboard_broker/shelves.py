@@ -6,10 +6,11 @@ Their owners hold a lock on them; the kernel takes it away when they end, in wha
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import weakref
 from typing import TYPE_CHECKING, Final
+
+from callboard_broker.locks import try_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,10 +66,9 @@ class Shelf:
     def _locked(self) -> int:
         fd = os.open(self._path, _DIRECTORY)
         try:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            if os.path.samestat(os.fstat(fd), self._path.stat()):
+            if try_lock(fd, alone=False) and os.path.samestat(os.fstat(fd), self._path.stat()):
                 return fd
-        except (BlockingIOError, FileNotFoundError):
+        except FileNotFoundError:
             pass
         except BaseException:
             os.close(fd)
@@ -96,7 +96,7 @@ def unlocked(shelf: Path) -> Iterator[list[str] | None]:
         yield None
         return
     try:
-        if _lock_alone(fd):
+        if try_lock(fd, alone=True):
             yield os.listdir(fd)  # noqa: PTH208 - of an open directory
             with contextlib.suppress(OSError):
                 shelf.rmdir()
@@ -104,14 +104,6 @@ def unlocked(shelf: Path) -> Iterator[list[str] | None]:
             yield None
     finally:
         os.close(fd)
-
-
-def _lock_alone(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    except BlockingIOError:
-        return False
 
 
 def _remove_if_empty(root: Path) -> None:

@@ -11,7 +11,6 @@ from callboard._arguments import attach, pack_call
 from callboard._parking import size_of, with_segment
 from callboard._result import FINAL, Result, Sent
 from callboard._route import Outgoing, Route
-from callboard._serde import Parcel
 from callboard_broker.deaths import SEALED_TERMINATE
 from callboard_broker.envelope import TERMINATE, call_fields, renewed
 from callboard_broker.operations import actors, calls, letters
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from callboard._client import Client
     from callboard._holding import Hold
     from callboard._outbound import Unacknowledged
+    from callboard._serde import Parcel
     from callboard._stream import StreamResult
     from callboard._terms import Terms
     from callboard_broker.envelope import Call, Outcome
@@ -68,8 +68,7 @@ class Calls:
             PendingCallsLimitExceeded: The actor takes no more unfinished calls of one client.
         """
         outbound, parking = self._outbound, self._client.parking
-        packed = parking.packed(hold.actor, lambda apart: pack_call(*arguments, apart=apart), size_of)
-        parcel, dependencies = packed
+        parcel, dependencies = parking.packed(hold.actor, lambda apart: pack_call(*arguments, apart=apart), size_of)
         result = stream or Result()
         with outbound.lock:
             route = self._routes.get(hold.actor)
@@ -124,18 +123,20 @@ class Calls:
 
         What it carried has been released when it was set aside.
         """
-        result = Result()
-        opts = {name: value for name, value in json.loads(call.opts or b"{}").items() if name != "carries"}
+        client, result = self._client, Result()
+        kept = {name: value for name, value in json.loads(call.opts or b"{}").items() if name != "carries"}
+        opts = json.dumps(kept).encode() if kept else b""
         with self._outbound.lock:
             route = self._routes.setdefault(hold.actor, Route(ordered=False))
             route.seq += 1
-            out = Outgoing(
-                hold, self.next_id(), call.method.encode(), Parcel(call.body, {}, {}), call.retries, b"", result
-            )
-            self._pending[out.id] = result
-            fields = self._fields(route.seq, out, json.dumps(opts).encode() if opts else b"", call.body)
-            packed = pack(letters.retry_letter(self._client.keys, hold.actor, letter, fields))
-            self._outbound.post_locked(packed, partial(self._acknowledged, hold.actor, route.seq, out.id, packed))
+            identity = self.next_id()
+            self._pending[identity] = result
+            fields = call_fields(
+                hold.signer, self._version, identity, route.seq, call.method.encode(), call.retries, client.now_ms(),
+                opts, call.body,
+            )  # fmt: skip
+            packed = pack(letters.retry_letter(client.keys, hold.actor, letter, fields))
+            self._outbound.post_locked(packed, partial(self._acknowledged, hold.actor, route.seq, identity, packed))
         return result
 
     def terminate(self, hold: Hold, terms: Terms) -> tuple[str, Result]:

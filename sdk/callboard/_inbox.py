@@ -95,7 +95,7 @@ class Inbox:
         while not ready():
             remaining = 3600.0 if deadline is None else deadline - time.monotonic()
             if remaining <= 0:
-                self._read_what_is_there()
+                self.catch_up()
                 return ready()
             if self.closed:
                 raise BrokerUnreachableError("this client has been shut down")
@@ -111,10 +111,6 @@ class Inbox:
             if self.abandoned is not None and deadline is None and not ready():
                 raise RaySystemError(self.abandoned)
         return True
-
-    def catch_up(self) -> None:
-        """Read some of what has come, unless somebody else does that just now; to be repeated for more."""
-        self._read_what_is_there()
 
     def wake(self) -> None:
         """Let waiting threads look again."""
@@ -147,7 +143,8 @@ class Inbox:
             finally:
                 self._followers -= 1
 
-    def _read_what_is_there(self) -> None:
+    def catch_up(self) -> None:
+        """Read some of what has come, unless somebody else does that just now; to be repeated for more."""
         if self._leading.acquire(blocking=False):
             try:
                 self._read(lambda: True, 0.0)

@@ -9,7 +9,7 @@ from callboard._terms import terms_of
 from callboard.exceptions import ActorAlreadyExistsError
 from callboard_broker.operations import actors
 from callboard_broker.records import ActorRecord, State
-from callboard_broker.wire import items, maybe_text, text
+from callboard_broker.wire import maybe_text, selection, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,7 +120,7 @@ def _question(client: Client, actor: str) -> Command:
 
 
 def _answer(reply: Reply) -> ActorRecord | None:
-    stored = {name: value for name, value in zip(_READ, items(reply), strict=True) if isinstance(value, bytes)}
+    stored = selection(_READ, reply)
     return ActorRecord.decode(stored) if stored else None
 
 

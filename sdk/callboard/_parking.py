@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -109,7 +108,7 @@ class Parking:
         windows.close_idle(_IDLE)
         if self._given:
             # Those who wait look by themselves; perhaps nobody does.
-            client.inbox.wait(lambda: False, time.monotonic())
+            client.inbox.catch_up()
         for name in self._shelf.names():
             call = f"{client.id}/{name.partition('.')[0]}".encode()
             if call not in client.pending and call not in self._given and name not in self._come:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import secrets
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from callboard.exceptions import RaySystemError
 from callboard_broker.daemons import Daemon
 from callboard_broker.errors import BrokerUnreachableError
+from callboard_broker.locks import try_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -132,12 +132,10 @@ def changing() -> Iterator[Path]:
     place = state_directory()
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (place / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not try_lock(lock.fileno(), alone=True):
             raise RaySystemError(
                 "another `callboard up` or `callboard down` is at work; look at `callboard status` when it is done"
-            ) from None
+            )
         yield place
 
 

@@ -122,7 +122,7 @@ class Tasks:
 
     def again(self, call: bytes, queued: Queued) -> list[Unacknowledged]:
         """Return what submits a task once more that the server may have forgotten."""
-        lends = self._client.holdings.lending(queued.targets, f"t:{queued.task}", queued.task)
+        lends = self._client.holdings.lending(queued.targets, _token(queued.task), queued.task)
         return [*lends, (queued.command, self._handing_over(queued, call, None))]
 
     def tell(self, op: str, call: bytes, number: int) -> None:
@@ -166,7 +166,6 @@ class Tasks:
         parcel, targets = attached
         targets = list(dict.fromkeys([*order.definition.parcel.targets, *targets]))
         task = ids.task_id(call.decode())
-        token = f"t:{task}"
         told = [
             call, order.definition.sha.encode(), order.name.encode(), b"%d" % order.retries, order.opts,
             order.queue.encode(),
@@ -182,7 +181,7 @@ class Tasks:
         queued = Queued(task, order.definition.sha, order.queue, packed, targets)
         submission.result.sent = queued
         client.pending[call] = submission.result
-        client.holdings.lend(targets, token, task)
+        client.holdings.lend(targets, _token(task), task)
         client.outbound.post_locked(packed, self._handing_over(queued, call, submission))
 
     def _handing_over(self, queued: Queued, call: bytes, keep: object) -> Callable[[Reply], None]:
@@ -192,8 +191,12 @@ class Tasks:
         def acknowledged(reply: Reply, _keep: object = keep) -> None:
             refused = isinstance(reply, ReplyError)
             settle = client.holdings.take_back if refused else client.holdings.handed_over
-            client.outbound.aftermath.append(lambda: settle(queued.targets, f"t:{queued.task}", queued.task))
+            client.outbound.aftermath.append(lambda: settle(queued.targets, _token(queued.task), queued.task))
             if refused:
                 client.outbound.aftermath.append(lambda: client.verdicts.refused(call, str(reply)))
 
         return acknowledged
+
+
+def _token(task: str) -> str:
+    return f"t:{task}"

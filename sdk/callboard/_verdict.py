@@ -47,7 +47,7 @@ class Verdicts:
         except BrokerError as error:
             client.fail(call, STATUS_LOCAL, _serde.pack(error).body)
             return
-        self._client.fail(call, STATUS_DIED, verdicts.died(record, verdicts.cause_of(record)))
+        client.fail(call, STATUS_DIED, verdicts.died(record, verdicts.cause_of(record)))
 
     def record(self, actor: str) -> ActorRecord:
         """Read an actor's record; one that does not exist (any more) reads as DEAD."""

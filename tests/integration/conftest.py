@@ -38,6 +38,17 @@ def ray(on_stage: Stage) -> ModuleType:
 
 
 @pytest.fixture
+def own_stage() -> Iterator[Stage]:
+    """Join a callboard of this test's own, whose parties may end."""
+    with stage() as own:
+        callboard.init(own.address, _system_config={"heartbeat_timeout_ms": HEARTBEAT_TIMEOUT * 1000})
+        try:
+            yield own
+        finally:
+            callboard.shutdown()
+
+
+@pytest.fixture
 def notes(tmp_path: Path) -> Notes:
     """Give the test a file for what its actors do."""
     return Notes(tmp_path / "notes")

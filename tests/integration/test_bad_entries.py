@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.support.canary import Canary
 from tests.support.looking import state
 from tests.support.mortals import Mortal, Notes
 from tests.support.stage import Stage
@@ -29,16 +30,6 @@ EACH = 100
 ROUNDS, TOGETHER = 20, 500
 #: Bytes of noise for those of one round.
 SIZE = 16 * TOGETHER
-
-
-class Canary:
-    """Makes a directory when it is unpickled."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return os.mkdir, (str(self._path),)
 
 
 @pytest.fixture

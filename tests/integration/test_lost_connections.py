@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from chaos.link import Link
 from tests.support.mortals import Mortal, Notes
-from tests.support.stage import HEARTBEAT_TIMEOUT, Stage, stage
+from tests.support.stage import HEARTBEAT_TIMEOUT, Stage
 from tests.support.waiting import wait_until
 
 import callboard
@@ -22,17 +22,6 @@ from callboard_broker.errors import BrokerUnreachableError, ClientGoneError
 from callboard_broker.wire import Wire, items, text
 
 BOUND = 20
-
-
-@pytest.fixture
-def own_stage() -> Iterator[Stage]:
-    """Join a callboard of this test's own, whose keys may be deleted."""
-    with stage() as own:
-        callboard.init(own.address, _system_config={"heartbeat_timeout_ms": HEARTBEAT_TIMEOUT * 1000})
-        try:
-            yield own
-        finally:
-            callboard.shutdown()
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.support.looking import state
 from tests.support.mortals import Mortal, Notes
-from tests.support.stage import HEARTBEAT_TIMEOUT, Stage, stage
+from tests.support.stage import Stage
 from tests.support.supervisors import another_supervisor
 from tests.support.waiting import wait_until
 
@@ -17,17 +17,6 @@ import callboard as ray
 from callboard._local import SupervisorProcess
 
 BOUND = 20
-
-
-@pytest.fixture
-def own_stage() -> Iterator[Stage]:
-    """Join a callboard of this test's own, whose supervisor may end."""
-    with stage() as own:
-        ray.init(own.address, _system_config={"heartbeat_timeout_ms": HEARTBEAT_TIMEOUT * 1000})
-        try:
-            yield own
-        finally:
-            ray.shutdown()
 
 
 @contextlib.contextmanager

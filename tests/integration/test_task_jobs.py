@@ -18,6 +18,7 @@ from rq import Queue, Worker
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 from tests.support import errands
+from tests.support.canary import Canary
 from tests.support.company import Keeper
 from tests.support.mortals import Mortal, Notes
 from tests.support.stage import Stage
@@ -115,16 +116,6 @@ def test_a9_rqs_own_worker_runs_no_task(ray: ModuleType, notes: Notes, gate: Pat
     gate.touch()
     ray.get(blocker, timeout=BOUND)
     wait_until(lambda: "told" in notes.lines(), what="the task to be run by its own worker")
-
-
-class Canary:
-    """Makes a folder when it is unpickled."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return os.mkdir, (str(self.path),)
 
 
 @pytest.mark.parametrize("forgery", ["no mac", "wrong key", "other task", "other queue", "edited", "not a hash"])

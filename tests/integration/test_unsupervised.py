@@ -5,7 +5,6 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +12,13 @@ import psutil
 import pytest
 from tests.support.looking import state
 from tests.support.mortals import Mortal, Notes
-from tests.support.stage import HEARTBEAT_TIMEOUT, Stage, stage
+from tests.support.stage import Stage, stage
 from tests.support.supervisors import another_supervisor
 from tests.support.waiting import wait_until
 
 import callboard as ray
 
 BOUND = 20
-
-
-@pytest.fixture
-def own_stage() -> Iterator[Stage]:
-    """Join a callboard of this test's own, whose supervisor may end."""
-    with stage() as own:
-        ray.init(own.address, _system_config={"heartbeat_timeout_ms": HEARTBEAT_TIMEOUT * 1000})
-        try:
-            yield own
-        finally:
-            ray.shutdown()
 
 
 def end_supervisor(own: Stage, number: signal.Signals) -> None:

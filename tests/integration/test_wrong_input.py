@@ -1,7 +1,6 @@
 """Wrong input: forged and malformed entries, wrong keys, wrong servers, classes that cannot travel."""
 
 import importlib.util
-import os
 import pickle
 import sys
 import threading
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.support.canary import Canary
 from tests.support.looking import wait_for_death
 from tests.support.mortals import Mortal, Notes
 from tests.support.stage import Stage
@@ -37,16 +37,6 @@ from callboard_broker.wire import integer, items, mapping, text
 class Echo:
     def same(self, value: Any) -> Any:
         return value
-
-
-class Canary:
-    """Touches a file when it is unpickled."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return os.mkdir, (str(self.path),)
 
 
 def rejected(stage: Stage, actor: str) -> int:

@@ -1,9 +1,9 @@
 """I6, I7: the rules of counting handles, tried in every order in which things may happen (see `handle_protocol`)."""
 
-from collections import deque
 from collections.abc import Iterator
 
 import pytest
+from tests.support.exploring import explore
 from tests.support.handle_protocol import Plan, Rules, State, alive, clean, start
 from tests.support.handle_steps import steps
 
@@ -25,37 +25,22 @@ PLANS = [
 ]
 
 
-def explore(plan: Plan, rules: Rules) -> Iterator[tuple[str, State, list[str]]]:
+def faults(plan: Plan, rules: Rules) -> Iterator[tuple[str, list[str]]]:
     """Find all states in which a guarantee does not hold, nearest first: which, and the way there."""
-    first = start(plan)
-    before: dict[State, tuple[State, str] | None] = {first: None}
-    ahead = deque([first])
-    while ahead:
-        state = ahead.popleft()
-        moves = [(what, after) for what, after in steps(state, plan, rules) if after != state]
+
+    def judge(state: State, moves: list[tuple[str, State]]) -> Iterator[str]:
         if state.sealed and alive(state, plan):
-            yield "I7", state, way(before, state)
+            yield "I7"
         if not clean(state) and all(what.endswith(MISHAPS) for what, _ in moves):
-            yield "I6", state, way(before, state)
-        for what, after in moves:
-            if after not in before:
-                before[after] = state, what
-                ahead.append(after)
+            yield "I6"
 
-
-def way(before: dict[State, tuple[State, str] | None], state: State) -> list[str]:
-    """Return the steps from the first state to one."""
-    found = []
-    while (step := before[state]) is not None:
-        state, what = step
-        found.append(what)
-    return found[::-1]
+    return explore(start(plan), lambda state: steps(state, plan, rules), judge)
 
 
 @pytest.mark.parametrize("plan", PLANS, ids=str)
 def test_i6_i7_the_rules_hold_in_every_order(plan: Plan) -> None:
     """I6, I7: whoever dies when, and whatever is sent or done again, none of the states is a wrong one."""
-    assert next(explore(plan, Rules()), None) is None
+    assert next(faults(plan, Rules()), None) is None
 
 
 @pytest.mark.parametrize(
@@ -79,7 +64,7 @@ def test_i6_i7_the_rules_hold_in_every_order(plan: Plan) -> None:
 )
 def test_i6_i7_each_rule_is_needed(rule: str, plan: Plan, guarantee: str) -> None:
     """I6, I7: without any one of them there is a way to a wrong state, so the model can tell."""
-    assert next(explore(plan, Rules()._replace(**{rule: False})))[0] == guarantee
+    assert next(faults(plan, Rules()._replace(**{rule: False})))[0] == guarantee
 
 
 def test_each_rule_is_tried() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -14,10 +13,11 @@ from callboard.cli._failures import Failure, NotFound, usage
 from callboard.cli._output import print_data, print_table
 from callboard.util import state
 from callboard.util._letters import described, letters
-from callboard.util._reading import reading
+from callboard.util._reading import parts, reading
+from callboard_broker.deaths import STATUS_OK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from callboard.util._filters import Filter
     from callboard.util._reading import Reader
@@ -119,7 +119,7 @@ def drop(identities: Sequence[str], every: bool, address: str | None) -> None:
         raise click.UsageError("name the dead letters to drop, or say --all")
     with reading(address) as reader:
         chosen = [name for name, _ in letters(reader)] if every else [_find(reader, one)[0] for one in identities]
-        for batch in _batches(chosen):
+        for batch in parts(chosen):
             reader.ask(("XDEL", reader.keys.letters, *batch))
     click.echo(f"dropped {len(chosen)}")
 
@@ -143,11 +143,5 @@ def _retry(letter_id: str, letter: Letter, timeout: float | None) -> None:
     result = client.calls.retry(client.holdings.hold(letter.actor), letter_id, call)
     if not client.wait(lambda: result.done, timeout):
         raise Failure(f"{letter.method} has not ended after {timeout:g} s; the call is not taken back")
-    if result.status != b"ok":
+    if result.status != STATUS_OK:
         raise Failure(f"{letter.method} has failed again: {result.error()}")
-
-
-def _batches(chosen: Sequence[str]) -> Iterator[list[str]]:
-    names = iter(chosen)
-    while batch := list(itertools.islice(names, 500)):
-        yield batch

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from callboard.exceptions import RaySystemError
-from callboard.util._reading import BATCH
+from callboard.util._reading import moment_of
 from callboard.util._schemas import EventState
-from callboard_broker.wire import entries, fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,28 +21,20 @@ def events(reader: Reader) -> Iterator[EventState]:
     Raises:
         RaySystemError: An entry is not what callboard writes.
     """
-    end = "+"
-    while True:
-        (reply,) = reader.ask(("XREVRANGE", reader.keys.events, end, "-", "COUNT", BATCH))
-        found = entries(reply)
-        for entry, flat in found:
-            try:
-                yield _event(entry.decode(), {name: value.decode() for name, value in fields(flat or []).items()})
-            except ValueError as error:
-                raise RaySystemError(
-                    f"the event {entry.decode()} cannot be read: {error}. Look at it with "
-                    f"`redis-cli XRANGE {reader.keys.events.decode()}`"
-                ) from error
-        if len(found) < BATCH:
-            return
-        end = f"({found[-1][0].decode()}"
+    for entry, told in reader.backwards(reader.keys.events):
+        try:
+            yield _event(entry, {name: value.decode() for name, value in told.items()})
+        except ValueError as error:
+            raise RaySystemError(
+                f"the event {entry} cannot be read: {error}. Look at it with "
+                f"`redis-cli XRANGE {reader.keys.events.decode()}`"
+            ) from error
 
 
 def _event(entry: str, told: dict[str, str]) -> EventState:
     cause: dict[str, Any] = json.loads(told.get("cause") or "{}")
-    moment = datetime.fromtimestamp(int(entry.partition("-")[0]) / 1000, UTC)
     return EventState(
-        time=moment.isoformat(timespec="milliseconds"),
+        time=moment_of(entry),
         event=told.get("event", ""),
         actor_id=told.get("actor", ""),
         node_id=told.get("node") or None,

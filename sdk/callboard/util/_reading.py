@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from callboard import _session
@@ -14,7 +15,7 @@ from callboard.exceptions import RaySystemError
 from callboard_broker.errors import BrokerUnreachableError
 from callboard_broker.keys import Keyspace
 from callboard_broker.records import ActorOutline, ActorRecord, ClientRecord, NodeRecord, State
-from callboard_broker.wire import Wire, checked, items, mapping, selection, text, without_password
+from callboard_broker.wire import Wire, checked, entries, fields, items, mapping, selection, text, without_password
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -72,13 +73,13 @@ class Reader:
         One that dies meanwhile occurs once, as either. One that begins meanwhile may be missing.
         """
         living, dead = self.actor_ids()
-        read = [outline for part in _parts(living) for outline in self.records(ActorOutline, self.keys.actor, part)]
+        read = [outline for part in parts(living) for outline in self.records(ActorOutline, self.keys.actor, part)]
         read.sort(key=lambda outline: outline.created_at, reverse=True)
-        yield from _parts([outline for outline in read if outline.state is not State.DEAD])
+        yield from parts([outline for outline in read if outline.state is not State.DEAD])
         died = {outline.actor_id: outline for outline in read if outline.state is State.DEAD}
         if died:
             yield list(died.values())
-        for part in _parts([actor for actor in dead if actor not in died]):
+        for part in parts([actor for actor in dead if actor not in died]):
             yield self.records(ActorOutline, self.keys.actor, part)
 
     def actors(self) -> Iterator[list[ActorRecord]]:
@@ -94,17 +95,32 @@ class Reader:
         living, dead = self.ask(("SMEMBERS", self.keys.actors), ("ZREVRANGE", self.keys.dead, 0, -1))
         return _texts(living), _texts(dead)
 
+    def backwards(self, stream: bytes, last: str = "+", first: str = "-") -> Iterator[tuple[str, dict[str, bytes]]]:
+        """Yield the entries of a stream with their ids, the latest first; what comes meanwhile is not among them."""
+        while True:
+            (reply,) = self.ask(("XREVRANGE", stream, last, first, "COUNT", BATCH))
+            found = entries(reply)
+            for entry, flat in found:
+                yield entry.decode(), fields(flat or [])
+            if len(found) < BATCH:
+                return
+            last = f"({found[-1][0].decode()}"
+
     def clients(self) -> list[ClientRecord]:
         """Return the records of all clients."""
         (found,) = self.ask(("SMEMBERS", self.keys.clients))
-        parts = _parts(sorted(_texts(found)))
-        return [record for part in parts for record in self.records(ClientRecord, self.keys.client, part)]
+        return [
+            record
+            for part in parts(sorted(_texts(found)))
+            for record in self.records(ClientRecord, self.keys.client, part)
+        ]
 
     def nodes(self) -> list[NodeRecord]:
         """Return the records of all nodes."""
         (found,) = self.ask(("SMEMBERS", self.keys.nodes))
-        parts = _parts(sorted(_texts(found)))
-        return [record for part in parts for record in self.records(NodeRecord, self.keys.node, part)]
+        return [
+            record for part in parts(sorted(_texts(found))) for record in self.records(NodeRecord, self.keys.node, part)
+        ]
 
     def records(self, kind: type[Record], key: Callable[[str], bytes], ids: Sequence[str]) -> list[Record]:
         """Return the records of a kind that still exist; of an actor's record its outline, when that is the kind.
@@ -152,6 +168,12 @@ def reading(address: str | None = None, timeout: float = 30.0, *, strict: bool =
         yield Reader(wire, address, prefix, timeout, strict=strict)
 
 
+def moment_of(entry: str) -> str:
+    """Return when an entry of a stream was made, by the server's clock, in UTC."""
+    moment = datetime.fromtimestamp(int(entry.partition("-")[0]) / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds")
+
+
 def locate(address: str | None) -> tuple[str, str]:
     """Return the address and the prefix that are meant; see `reading`.
 
@@ -181,7 +203,8 @@ def _whole(record: Record) -> Record:
 Item = TypeVar("Item")
 
 
-def _parts(whole: Sequence[Item]) -> Iterator[list[Item]]:
+def parts(whole: Sequence[Item]) -> Iterator[list[Item]]:
+    """Cut something into parts that are asked for together."""
     return (list(whole[start : start + BATCH]) for start in range(0, len(whole), BATCH))
 
 

@@ -28,7 +28,6 @@ from callboard_broker.operations import actors
 from callboard_broker.page import USUAL_SLOTS, Phase, StatusPage
 from callboard_broker.records import ActorRecord, ClientRecord
 from callboard_broker.seen import Ledger
-from callboard_broker.segments import Segments
 from callboard_broker.wire import items, mapping, text
 
 if TYPE_CHECKING:
@@ -247,8 +246,7 @@ class Life:
             node=settings.node,
             actor=settings.actor,
         )
-        segments = Segments(Path(settings.segments)) if settings.segments else None
-        client = Client(settings.broker, identity, settings.heartbeat_timeout / 5, segments)
+        client = Client(settings.broker, identity, settings.heartbeat_timeout / 5, settings.segments)
         client.runtime_env = self._creation.options["runtime_env"]
         return _session.Session(client)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from callboard import _serde
@@ -16,7 +15,7 @@ from callboard_broker import ids
 from callboard_broker.deaths import STATUS_WANTED
 from callboard_broker.envelope import Outcome, open_fields
 from callboard_broker.operations import calls
-from callboard_broker.segments import SegmentGoneError, Segments
+from callboard_broker.segments import SegmentGoneError
 from callboard_broker.wire import entries, integer, mapping
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ class Parking:
     def __init__(self, settings: Settings | TaskSettings, giver: str) -> None:
         self._settings = settings
         self._giver = giver
-        self._segments = Segments(Path(settings.segments)) if settings.segments else None
+        self._segments = settings.segments
         self._near: dict[bytes, bool] = {}
 
     def near(self, call: Call) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 from callboard_broker import ids
 from callboard_broker.broker import Broker
 from callboard_broker.clusterkey import ClusterKey
+from callboard_broker.segments import Segments
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class Settings:
         token: Random half of its incarnation.
         incarnation: Number of it, from 1.
         page: Path of its status page.
-        segments: Directory of the callboard's segments on this host; empty when there is none.
+        segments: Those of the callboard on this host, if there are any.
         heartbeat_timeout: Seconds.
     """
 
@@ -33,7 +35,7 @@ class Settings:
     token: str
     incarnation: int
     page: str
-    segments: str
+    segments: Segments | None
     heartbeat_timeout: float
 
     @classmethod
@@ -47,7 +49,7 @@ class Settings:
             token=str(config["token"]),
             incarnation=int(str(config["incarnation"])),
             page=str(config["page"]),
-            segments=str(config["segments"]),
+            segments=_segments(config),
             heartbeat_timeout=float(str(config["heartbeat_timeout"])),
         )
 
@@ -73,7 +75,7 @@ class TaskSettings:
         worker: Its id as a client.
         queue: Where its tasks wait.
         page: Path of its status page.
-        segments: Directory of the callboard's segments on this host; empty when there is none.
+        segments: Those of the callboard on this host, if there are any.
         heartbeat_timeout: Seconds.
         idle_timeout: Seconds without a task after which it ends.
     """
@@ -84,7 +86,7 @@ class TaskSettings:
     worker: str
     queue: str
     page: str
-    segments: str
+    segments: Segments | None
     heartbeat_timeout: float
     idle_timeout: float
 
@@ -98,7 +100,7 @@ class TaskSettings:
             worker=str(config["worker"]),
             queue=str(config["queue"]),
             page=str(config["page"]),
-            segments=str(config["segments"]),
+            segments=_segments(config),
             heartbeat_timeout=float(config["heartbeat_timeout"]),
             idle_timeout=float(config["idle_timeout"]),
         )
@@ -107,6 +109,11 @@ class TaskSettings:
     def whose(self) -> str:
         """Return what segments are named by that are for it."""
         return self.worker
+
+
+def _segments(config: dict[str, Any]) -> Segments | None:
+    root = str(config["segments"])
+    return Segments(Path(root)) if root else None
 
 
 def _broker(config: dict[str, Any]) -> Broker:

@@ -30,7 +30,6 @@ from callboard_broker.errors import BrokerRefusedError, EnvelopeError
 from callboard_broker.operations import tasks
 from callboard_broker.page import StatusPage
 from callboard_broker.records import ActorRecord, ClientRecord, TaskRecord
-from callboard_broker.segments import Segments
 from callboard_broker.wire import ReplyError, items, mapping, text
 
 if TYPE_CHECKING:
@@ -110,8 +109,7 @@ class TaskLife:
             start_time=host.process_start_time(pid) or 0,
             node=settings.node,
         )
-        segments = Segments(Path(settings.segments)) if settings.segments else None
-        return Client(settings.broker, identity, settings.heartbeat_timeout / 5, segments)
+        return Client(settings.broker, identity, settings.heartbeat_timeout / 5, settings.segments)
 
     def _serve(self) -> None:
         idle_since = time.monotonic()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import os
 import re
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from callboard_broker.journal import journal_path
+from callboard_broker.locks import try_lock
 from callboard_broker.page import StatusPage, page_directory
 from callboard_broker.shelves import shelves, unlocked
 
@@ -84,9 +84,6 @@ def _in_use(root: Path) -> bool:
 def _locked(page: Path) -> bool:
     try:
         with page.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+            return not try_lock(file.fileno(), alone=True)
     except FileNotFoundError:
-        pass
-    return False
+        return False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import os
 import re
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from callboard_broker.errors import BrokerError
+from callboard_broker.locks import try_lock
 from callboard_broker.wire import integer
 
 if TYPE_CHECKING:
@@ -74,8 +74,5 @@ class Papers:
 def _remove_unless_held(path: Path) -> None:
     # Somebody else may remove it at the same time.
     with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return
-        path.unlink()
+        if try_lock(file.fileno(), alone=True):
+            path.unlink()

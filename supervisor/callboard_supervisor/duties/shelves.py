@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from callboard_broker.records import State
 from callboard_broker.wire import entries, maybe_text
@@ -20,17 +20,6 @@ _ARGUMENTS: Final = re.compile(r"\d+\.([0-9a-f]{32})")
 _NONE: Final = (0, 0)
 
 
-class _Left(NamedTuple):
-    """What a dead client has left for an actor.
-
-    Attributes:
-        last: Entry up to which those in the actor's mailbox may be the client's; None at the first look, when some may
-            still be on their way.
-    """
-
-    last: tuple[int, int] | None
-
-
 class Shelves:
     """Take away what lies on the shelves of the dead, and what has been free for long.
 
@@ -43,7 +32,9 @@ class Shelves:
         self._house = house
         self._segments = segments
         self._shelf: Shelf | None = None
-        self._left: dict[tuple[str, str], _Left] = {}
+        #: Of what a dead client has left for an actor: the entry up to which those in its mailbox may be the client's;
+        #: None at the first look, when some may still be on their way.
+        self._left: dict[tuple[str, str], tuple[int, int] | None] = {}
 
     def open(self) -> None:
         """Show callers that this node is on their host."""
@@ -80,15 +71,13 @@ class Shelves:
         state = maybe_text(link.call("HGET", link.keys.actor(actor), "state"))
         if state in {None, State.DEAD}:
             return False
-        before = self._left.get(key)
-        if before is None:
-            self._left[key] = _Left(None)
+        if key not in self._left:
+            self._left[key] = None
             return True
-        if before.last is None:
-            before = self._left[key] = _Left(_edge(link, actor, "XREVRANGE", "+", "-"))
-        assert before.last is not None
-        first = _edge(link, actor, "XRANGE", "-", "+")
-        return _NONE < first <= before.last
+        last = self._left[key]
+        if last is None:
+            last = self._left[key] = _edge(link, actor, "XREVRANGE", "+", "-")
+        return _NONE < _edge(link, actor, "XRANGE", "-", "+") <= last
 
 
 def _edge(link: Link, actor: str, command: str, begin: str, end: str) -> tuple[int, int]:
