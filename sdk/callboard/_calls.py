@@ -69,7 +69,7 @@ class Calls:
         """
         outbound, parking = self._outbound, self._client.parking
         parcel, dependencies = parking.packed(hold.actor, lambda apart: pack_call(*arguments, apart=apart), size_of)
-        result = stream or Result()
+        result = self._client.made_here(stream or Result())
         with outbound.lock:
             route = self._routes.get(hold.actor)
             if route is None:
@@ -107,7 +107,7 @@ class Calls:
         route = self._routes.get(hold.actor)
         if body is None or route is None or terms.max_pending > 0:
             return self.make(hold, method, arguments, terms, retries=terms.retries)
-        outbound, result, call = self._outbound, Result(), b""
+        outbound, result, call = self._outbound, self._client.made_here(Result()), b""
         with outbound.lock:
             if not route.waiting:
                 call = self.next_id()
@@ -170,15 +170,14 @@ class Calls:
         return [(command, partial(self._acknowledged, sent.actor, sent.seq, call, command))]
 
     @property
-    def waiting(self) -> bool:
-        """Tell whether there are calls whose arguments are pending."""
-        return any(route.waiting for route in self._routes.values())
+    def waiting(self) -> list[tuple[bytes, Result]]:
+        """Return the calls that wait here to be sent, with their results."""
+        return [(outgoing.id, outgoing.result) for route in self._routes.values() for outgoing in route.waiting]
 
     def abandon(self) -> list[Result]:
         """Give up the calls that wait, and return their results; the caller holds the outbound lock."""
-        found = []
+        found = [result for _, result in self.waiting]
         for route in self._routes.values():
-            found += [outgoing.result for outgoing in route.waiting]
             route.waiting.clear()
         return found
 

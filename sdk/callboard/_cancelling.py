@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from callboard._ref import ObjectRef
-from callboard._result import Queued
 from callboard._stream import ObjectRefGenerator
 
 
@@ -21,21 +20,20 @@ def cancel(ref: ObjectRef[Any] | ObjectRefGenerator[Any], *, force: bool = False
         ref: What the call returned, in the process that made the call. A generator ends with a reference that has the
             error, after the items that had come.
         force: Kill the worker of a remote function that runs. Not for actors; see the errors.
-        recursive: Accepted for Ray's sake: calls made by the call are not cancelled.
+        recursive: Cancel what the call has called, too, and so on, if it runs; not what is called after that.
 
     Raises:
         TypeError: What was given is no reference.
         ValueError: ``force=True`` for a call of an actor; or the reference is that of a put, or of a call that
             another process made.
     """
-    del recursive
     if not isinstance(ref, ObjectRef | ObjectRefGenerator):
         raise TypeError(f"cancel() takes a reference, not {ref!r}")
     client, result = ref._client, ref._result  # noqa: SLF001
     client.require_open(ref)
+    if force and not result.forcible:
+        raise ValueError("force=True is not supported for actor tasks: callboard.kill(handle) ends the whole actor.")
     if result.done:
         return
-    if force and not isinstance(result.sent, Queued):
-        raise ValueError("force=True is not supported for actor tasks: callboard.kill(handle) ends the whole actor.")
-    if not client.withdrawals.cancel(ref._id.encode(), result, force=force):  # noqa: SLF001
+    if not client.withdrawals.cancel(ref._id.encode(), result, force=force, recursive=recursive):  # noqa: SLF001
         raise ValueError(f"{ref!r} is not of a call that this process made: cancel it where it was called")

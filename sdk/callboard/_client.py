@@ -105,6 +105,8 @@ class Client:
         self.calls = Calls(self)
         self.missing = Missing(self)
         self.withdrawals = Withdrawals(self)
+        #: Returns the call in which it is called, in a process that runs calls.
+        self.inside: Callable[[], bytes] | None = None
         #: Entered while a thread waits for outcomes; a worker that runs tasks lends its room to others meanwhile.
         self.pausing: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
         self._confirming = False
@@ -228,7 +230,18 @@ class Client:
     @property
     def waits_to_send(self) -> bool:
         """Tell whether there are calls whose arguments are pending."""
-        return self.tasks.waiting or self.calls.waiting
+        return bool(self.tasks.waiting or self.calls.waiting)
+
+    def made_here(self, result: Result) -> Result:
+        """Note in which call of this process a call is made; return its result."""
+        if self.inside is not None:
+            result.parent = self.inside()
+        return result
+
+    def open_calls(self) -> list[tuple[bytes, Result]]:
+        """Return the calls of this client that have no outcome yet, with their results."""
+        with self.outbound.lock:
+            return [*self.pending.items(), *self.tasks.waiting, *self.calls.waiting]
 
     def close(self, *, goodbye: bool) -> None:
         """Leave the callboard: what was noted and sent so far counts; whoever waits for open calls gets an error.

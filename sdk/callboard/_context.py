@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn, cast
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeAlias, cast
 
 from callboard import _handle, _session
 from callboard._terms import terms_of
@@ -18,6 +18,26 @@ if TYPE_CHECKING:
     from callboard.worker._settings import Settings
 
 
+class Running(NamedTuple):
+    """A call that runs in this process.
+
+    Attributes:
+        id: Its id as a call.
+        name: What it is called where calls are shown.
+        function: Module and qualified name of what runs.
+        cancelled: Whether its caller does not want it any more.
+    """
+
+    id: bytes
+    name: str
+    function: str
+    cancelled: bool
+
+
+#: Returns the call that runs where this is called; None beside calls.
+Look: TypeAlias = "Callable[[], Running | None]"
+
+
 @dataclass(frozen=True, slots=True)
 class _Inside:
     creation: Creation
@@ -26,25 +46,26 @@ class _Inside:
 
 
 @dataclass(frozen=True, slots=True)
-class _Worker:
+class _Work:
     node: str
-    task: Callable[[], bytes]
+    running: Look
 
 
 _inside: _Inside | None = None
-_worker: _Worker | None = None
+_work: _Work | None = None
 
 
-def enter(creation: Creation, settings: Settings, leave: Callable[[], None]) -> None:
+def enter(creation: Creation, settings: Settings, leave: Callable[[], None], running: Look) -> None:
     """Note that this process is an actor."""
     global _inside  # noqa: PLW0603 - a process is one actor, by nature
     _inside = _Inside(creation, settings, leave)
+    enter_worker(settings.node, running)
 
 
-def enter_worker(node: str, task: Callable[[], bytes]) -> None:
-    """Note that this process runs tasks on a node; ``task`` returns the call that runs."""
-    global _worker  # noqa: PLW0603 - a process is one worker, by nature
-    _worker = _Worker(node, task)
+def enter_worker(node: str, running: Look) -> None:
+    """Note that this process runs calls of others on a node."""
+    global _work  # noqa: PLW0603 - a process is one worker, by nature
+    _work = _Work(node, running)
 
 
 class RuntimeContext:
@@ -95,13 +116,36 @@ class RuntimeContext:
 
     def get_node_id(self) -> str | None:
         """Return the id of the node that the calling actor or task runs on."""
-        if _worker is not None:
-            return _worker.node
-        return _inside.settings.node if _inside else None
+        return _work.node if _work else None
 
     def get_task_id(self) -> str | None:
-        """Return the id of the calling task, which is that of its job; None outside of one."""
-        return ids.task_id(_worker.task().decode()) or None if _worker else None
+        """Return the id of the call that runs here, which is that of its job if it is a task; None outside of one.
+
+        Threads that the call has started are outside of it.
+        """
+        running = _running()
+        return ids.task_id(running.id.decode()) if running else None
+
+    def get_task_name(self) -> str | None:
+        """Return what the call that runs here is called: ``Class.method``, or the name of the task; None outside."""
+        running = _running()
+        return running.name if running else None
+
+    def get_task_function_name(self) -> str | None:
+        """Return the module and the qualified name of what runs here; None outside of a call."""
+        running = _running()
+        return running.function if running else None
+
+    def is_canceled(self) -> bool:
+        """Tell whether the call that runs here has been cancelled: a method that takes long may ask, and stop early.
+
+        Raises:
+            RuntimeError: No call runs here.
+        """
+        running = _running()
+        if running is None:
+            raise RuntimeError("is_canceled() was called where no call runs: call it in a method or a remote function")
+        return running.cancelled
 
     def get_worker_id(self) -> str:
         """Return the id of this process as a client."""
@@ -113,8 +157,12 @@ class RuntimeContext:
 
     def _actor(self, what: str) -> _Inside:
         if _inside is None:
-            raise RuntimeError(f"{what} is only known inside an actor; this is {'a task' if _worker else 'a driver'}")
+            raise RuntimeError(f"{what} is only known inside an actor; this is {'a task' if _work else 'a driver'}")
         return _inside
+
+
+def _running() -> Running | None:
+    return _work.running() if _work else None
 
 
 def get_runtime_context() -> RuntimeContext:

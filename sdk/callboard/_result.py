@@ -65,7 +65,7 @@ class Result:
     It is resolved once; a second outcome changes nothing. Reading needs no lock: ``status`` is set last.
     """
 
-    __slots__ = ("__weakref__", "_callbacks", "body", "keep", "returns", "sent", "status")
+    __slots__ = ("__weakref__", "_callbacks", "body", "forcible", "keep", "parent", "returns", "sent", "status")
 
     def __init__(self) -> None:
         self.status: bytes | None = None
@@ -76,6 +76,10 @@ class Result:
         self.returns = 1
         #: Where the call went; of a call to an actor None until that is acknowledged.
         self.sent: Sent | Queued | None = None
+        #: Whether it can be cancelled by force, being that of a task.
+        self.forcible = False
+        #: The call that made this one, in a process that runs calls.
+        self.parent = b""
         self._callbacks: list[Callable[[], None]] | None = None
 
     @property

@@ -11,7 +11,7 @@ from callboard._stream import StreamResult
 from callboard_broker import ids, verdicts
 from callboard_broker.deaths import STATUS_CANCELLED
 from callboard_broker.envelope import Outcome, seal_fields
-from callboard_broker.operations import actors, tasks
+from callboard_broker.operations import actors, calls, tasks
 from callboard_broker.records import TaskRecord
 from callboard_broker.wire import Reply, ReplyError, items, maybe_text, pack, text
 
@@ -67,9 +67,9 @@ class Tasks:
         self._waiting: dict[bytes, _Submission] = {}
 
     @property
-    def waiting(self) -> bool:
-        """Tell whether there are tasks whose arguments are pending."""
-        return bool(self._waiting)
+    def waiting(self) -> list[tuple[bytes, Result]]:
+        """Return the tasks whose arguments are pending, with their results."""
+        return [(call, submission.result) for call, submission in list(self._waiting.items())]
 
     def submit(self, order: Order, arguments: tuple[Sequence[Any], dict[str, Any]], result: Result) -> str:
         """Submit a task, whose outcome comes to a result; return its id as a call.
@@ -84,6 +84,7 @@ class Tasks:
         order.definition.publish(client)
         with client.outbound.lock:
             call = client.calls.next_id()
+            client.made_here(result).forcible = True
             result.sent = Queued(ids.task_id(call.decode()), order.definition.sha, order.queue)
             if isinstance(result, StreamResult):
                 result.begin(call)
@@ -96,7 +97,9 @@ class Tasks:
                 client.expect(ref, lambda: self._advance(submission))
         return call.decode()
 
-    def cancel(self, call: bytes, result: Result, queued: Queued, *, force: bool = False) -> None:
+    def cancel(
+        self, call: bytes, result: Result, queued: Queued, *, force: bool = False, recursive: bool = False
+    ) -> None:
         """Take a task back, unless it has its outcome.
 
         When this returns, the outcome is there or in the inbox, and what runs will have been interrupted soon.
@@ -114,6 +117,9 @@ class Tasks:
         found = [text(part) for part in items(client.ask(*settle))]
         if found and found[0]:
             worker, node = found
+            if recursive:
+                # First, as what is cancelled may end the worker.
+                client.ask(*tasks.tell(client.keys, worker, calls.RECALL, call, 0))
             if force:
                 signer = client.broker.signer("command", node)
                 client.ask(*actors.command_node(client.keys, node, signer, "end", worker))
@@ -140,7 +146,7 @@ class Tasks:
 
     def abandon(self) -> list[Result]:
         """Give up what waits for arguments, and return the results of it."""
-        results = [submission.result for submission in self._waiting.values()]
+        results = [result for _, result in self.waiting]
         self._waiting.clear()
         return results
 

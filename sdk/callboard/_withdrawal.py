@@ -48,12 +48,12 @@ class Withdrawals:
         self._client = client
         self._unheard: set[bytes] = set()
 
-    def cancel(self, call: bytes, result: Result, *, force: bool = False) -> bool:
+    def cancel(self, call: bytes, result: Result, *, force: bool = False, recursive: bool = False) -> bool:
         """Take a call back, and wait until it has its outcome and does not start any more; tell whether it is known."""
         wait = self._client.wait
         self._unheard.add(call)
         try:
-            found = self.withdraw(call, result, force=force)
+            found = self.withdraw(call, result, force=force, recursive=recursive)
             if found is Withdrawal.IN_HAND:
                 wait(lambda: call not in self._unheard, _HEARD_WITHIN)
         finally:
@@ -62,11 +62,11 @@ class Withdrawals:
             wait(lambda: result.done, PATIENCE)
         return found is not Withdrawal.UNKNOWN
 
-    def withdraw(self, call: bytes, result: Result, *, force: bool = False) -> Withdrawal:
+    def withdraw(self, call: bytes, result: Result, *, force: bool = False, recursive: bool = False) -> Withdrawal:
         """Take a call back, without waiting for anybody but the server. Force is for tasks."""
         client = self._client
         if isinstance(result.sent, Queued):
-            client.tasks.cancel(call, result, result.sent, force=force)
+            client.tasks.cancel(call, result, result.sent, force=force, recursive=recursive)
             return Withdrawal.DONE
         outcome = Outcome(call, STATUS_CANCELLED, b"", verdicts.cancelled(call.decode()))
         if client.calls.withdraw(result, outcome):
@@ -76,18 +76,30 @@ class Withdrawals:
         client.outbound.flush()
         if not isinstance(result.sent, Sent):
             return Withdrawal.DONE
-        return Withdrawal.REFUSED if result.sent.seq == FINAL else self._take_back(result.sent, outcome)
+        if result.sent.seq == FINAL:
+            return Withdrawal.REFUSED
+        return self._take_back(result.sent, outcome, recursive=recursive)
+
+    def recall(self, parent: bytes) -> None:
+        """Take back, soon, all that a call of this process has called, and what that has called."""
+
+        def recalled() -> None:
+            # The last one first, so that none that waits begins in the room of one that was interrupted.
+            for call, result in reversed(self._client.open_calls()):
+                if result.parent == parent:
+                    self.withdraw(call, result, recursive=True)
+
+        self._client.housekeeper.note(recalled)
 
     def heard(self, call: bytes) -> None:
         """Note that the worker will not start a call."""
         self._unheard.discard(call)
 
-    def _take_back(self, sent: Sent, outcome: Outcome) -> Withdrawal:
+    def _take_back(self, sent: Sent, outcome: Outcome, *, recursive: bool) -> Withdrawal:
         client = self._client
         said: list[Reply] = []
         sealed = client.broker.seal_outcome(client.id, outcome)
-        client.outbound.post(
-            calls.cancel(client.keys, client.id, *sent[:3], outcome=outcome, sealed=sealed), said.append
-        )
+        command = calls.cancel(client.keys, client.id, *sent[:3], outcome=outcome, sealed=sealed, recursive=recursive)
+        client.outbound.post(command, said.append)
         client.outbound.flush()
         return Withdrawal.IN_HAND if said == [_IN_HAND] else Withdrawal.DONE

@@ -214,4 +214,8 @@ def test_c6_wrong_use(ray: ModuleType, notes: Notes) -> None:
         ray.cancel(actor)
     with pytest.raises(ValueError, match="force=True"):
         ray.cancel(actor.thread.remote(), force=True)
+    ended = actor.thread.remote()
+    ray.get(ended, timeout=BOUND)
+    with pytest.raises(ValueError, match="force=True"):
+        ray.cancel(ended, force=True)
     ray.cancel(ray.put(1))

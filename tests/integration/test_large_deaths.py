@@ -21,7 +21,7 @@ from tests.support.supervisors import another_supervisor, supervisor_elsewhere
 from tests.support.waiting import wait_until
 
 import callboard
-from callboard_broker.wire import items, text
+from callboard_broker.wire import text
 
 BOUND = 30
 LARGE = 300_000
@@ -60,8 +60,8 @@ def test_o6_calls_of_a_dead_caller_run_with_their_arguments(
         wait_until(lambda: "waits" in notes.lines(), what="the first call")
         driver.kill()
     mine = [actor.digest.remote(b"1") for _ in range(3)]
-    beats = _beats(on_stage)
-    wait_until(lambda: _beats(on_stage) >= beats + 5, what="some sweeps")
+    beats = _beats(on_stage, actor)
+    wait_until(lambda: _beats(on_stage, actor) >= beats + 5, what="some sweeps")
     assert len(in_segments()) == 2
     gate.touch()
     ray.get(mine, timeout=BOUND)
@@ -99,9 +99,9 @@ def test_o6_arguments_of_a_dead_caller_go_while_the_actor_is_busy(
     wait_for_death(actor)
 
 
-def _beats(stage: Stage) -> int:
-    (node,) = items(stage.wire.call("SMEMBERS", stage.broker.keys.nodes))
-    return int(text(stage.wire.call("HGET", stage.broker.keys.node(text(node)), "beat")))
+def _beats(stage: Stage, actor: Any) -> int:
+    node = text(stage.wire.call("HGET", stage.broker.keys.actor(actor._actor_id), "node"))
+    return int(text(stage.wire.call("HGET", stage.broker.keys.node(node), "beat")))
 
 
 def test_outcomes_for_a_dead_caller_go(ray: ModuleType, notes: Notes, gate: Path) -> None:

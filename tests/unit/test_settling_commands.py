@@ -47,5 +47,5 @@ def test_i1_a_settlement_tells_the_outcomes_that_carry_nothing(
 def test_other_commands_have_none() -> None:
     """What callers send, and what brings its text along."""
     outcome, sealed = outcomes([b"body"])[0]
-    taken_back = cancel(KEYS, "me", "actor", b"1-1", 1, outcome=outcome, sealed=sealed)
+    taken_back = cancel(KEYS, "me", "actor", b"1-1", 1, outcome=outcome, sealed=sealed, recursive=True)
     assert outcomes_in(pack(taken_back)) == outcomes_in(pack(("PING",))) == {}

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from callboard_broker.keys import Keyspace
     from callboard_broker.wire import Argument, Command
 
+#: What a worker is told about a call: to take back what that has called.
+RECALL: Final = "recall"
 #: Items per script call: a script that runs long stops everybody, and Lua's stack takes some thousand values.
 BATCH = 200
 
@@ -34,7 +36,15 @@ def post_carrying(
 
 
 def cancel(
-    keys: Keyspace, client: str, actor: str, entry: bytes, number: int, *, outcome: Outcome, sealed: bytes
+    keys: Keyspace,
+    client: str,
+    actor: str,
+    entry: bytes,
+    number: int,
+    *,
+    outcome: Outcome,
+    sealed: bytes,
+    recursive: bool,
 ) -> Command:
     """Take a call back, and give it an outcome that says so.
 
@@ -46,13 +56,14 @@ def cancel(
         number: Its number among those of its caller to this actor.
         outcome: What the client is told.
         sealed: Its head.
+        recursive: Whether to take back, too, what the call has called.
     """
     return script("cancel").eval(
         [
             keys.actor(actor), keys.mailbox(actor), keys.sealed(actor), keys.attempts(actor), keys.carried(actor),
             keys.outbox, keys.control(actor), keys.inbox(client),
         ],
-        [entry, outcome.call, number, sealed, outcome.body],
+        [entry, outcome.call, number, sealed, outcome.body, RECALL if recursive else ""],
     )  # fmt: skip
 
 

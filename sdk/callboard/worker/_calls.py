@@ -123,6 +123,11 @@ class Desk:
         heard = self._broker.seal_outcome(caller, Outcome(call, STATUS_HEARD, b"", b""))
         return calls.tell_caller(self._broker.keys, caller, heard)
 
+    def is_cancelled(self, call: Call) -> bool:
+        """Tell whether a call that runs has been cancelled. For any thread."""
+        told = (call.id, call.seq) in tuple(self.cancelled)
+        return told or call.seq in self._caller_of(call).finished
+
     def answer(self, call: Call, outcome: Outcome) -> None:
         """Settle a call with an outcome; nothing waits for the broker here."""
         if not call.seq:

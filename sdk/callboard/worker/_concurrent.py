@@ -23,13 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from callboard._definition import ClassInfo
-    from callboard.worker._calls import Desk
-    from callboard.worker._mailbox import Mailbox
-    from callboard.worker._replies import Replies
+    from callboard.worker._executor import Line
     from callboard.worker._runner import Runner
-    from callboard.worker._watch import Watch
     from callboard_broker.envelope import Call, Outcome
-    from callboard_broker.page import StatusPage
     from callboard_broker.wire import Command, Wire
 
 #: Name of the group of calls that belong to no other.
@@ -66,25 +62,6 @@ class _Running:
 
 
 _current: ContextVar[_Running | None] = ContextVar("callboard_call", default=None)
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """The connections of an actor that runs several calls at once, and who works with them.
-
-    Attributes:
-        mailbox: Where calls come from.
-        replies: Where outcomes go.
-        desk: Opens and answers calls.
-        page: Told what starts, before it starts.
-        watch: Knows until when nobody can have taken this worker's place.
-    """
-
-    mailbox: Mailbox
-    replies: Replies
-    desk: Desk
-    page: StatusPage
-    watch: Watch
 
 
 class ConcurrentExecutor:
@@ -155,6 +132,11 @@ class ConcurrentExecutor:
         if running is not None:
             running.leaving = True
         self._loop.call_soon_threadsafe(self._leave, ActorExit("exit_actor() was called"))
+
+    def current(self) -> Call | None:
+        """Return the call that runs in this thread or task."""
+        running = _current.get()
+        return running.call if running else None
 
     def told(self, op: str, call: bytes, number: int) -> Command | None:
         """Take what a caller has to say about one of its calls; called by the watching thread."""

@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from callboard.worker._calls import Desk
+    from callboard.worker._mailbox import Mailbox
+    from callboard.worker._replies import Replies
+    from callboard.worker._watch import Watch
     from callboard_broker.envelope import Call
+    from callboard_broker.page import StatusPage
     from callboard_broker.wire import Command
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The connections of an actor, and who works with them.
+
+    Attributes:
+        mailbox: Where calls come from.
+        replies: Where outcomes go.
+        desk: Opens and answers calls.
+        page: Told what starts, before it starts.
+        watch: Knows until when nobody can have taken this worker's place.
+    """
+
+    mailbox: Mailbox
+    replies: Replies
+    desk: Desk
+    page: StatusPage
+    watch: Watch
 
 
 class Executor(Protocol):
@@ -32,6 +57,9 @@ class Executor(Protocol):
 
     def exit_asked(self) -> None:
         """Note that ``exit_actor()`` was called, in the thread that called it."""
+
+    def current(self) -> Call | None:
+        """Return the call that runs where this is called: in this thread, or in this task."""
 
     def told(self, op: str, call: bytes, number: int) -> Command | None:
         """Take what a caller has to say about one of its calls; called by the watching thread.

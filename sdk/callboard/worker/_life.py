@@ -14,7 +14,8 @@ from callboard._client import Client
 from callboard.worker._birth import read_creation
 from callboard.worker._calls import Desk
 from callboard.worker._charges import charge_submitted_while_restarting
-from callboard.worker._concurrent import DEFAULT_GROUP, ConcurrentExecutor, Line
+from callboard.worker._concurrent import DEFAULT_GROUP, ConcurrentExecutor
+from callboard.worker._executor import Line
 from callboard.worker._farewell import Farewell
 from callboard.worker._mailbox import Mailbox
 from callboard.worker._parking import Parking
@@ -25,6 +26,7 @@ from callboard.worker._watch import FENCED, FORSAKEN, Watch, place_of_actor, ter
 from callboard_broker import deaths, host
 from callboard_broker.journal import Journal
 from callboard_broker.operations import actors
+from callboard_broker.operations.calls import RECALL
 from callboard_broker.page import USUAL_SLOTS, Phase, StatusPage
 from callboard_broker.records import ActorRecord, ClientRecord
 from callboard_broker.seen import Ledger
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from callboard.worker._executor import Executor
     from callboard.worker._replies import Replies
     from callboard.worker._settings import Settings
+    from callboard_broker.wire import Command
 
 _log = logging.getLogger(__name__)
 
@@ -70,6 +73,7 @@ class Life:
         self._farewell = Farewell(settings, self._page, self._watch, self._record, self._mailbox)
         self._instance: Any = None
         self._executor: Executor | None = None
+        self._desk: Desk | None = None
 
     def live(self) -> int:
         """Become the actor, serve, and end; return the exit code.
@@ -79,7 +83,7 @@ class Life:
         """
         terminate_on_signal(self._on_sigterm)
         _session.use(self._join)
-        _context.enter(self._creation, self._settings, self.ask_to_exit)
+        _context.enter(self._creation, self._settings, self.ask_to_exit, self._running)
         self._watch.start()
         try:
             if not self._be_born():
@@ -164,12 +168,12 @@ class Life:
         sealed, first, last = (text(part) for part in items(ready))
         mailbox.seal_seen(sealed)
         replies = mailbox.separate_replies() if self._loop else mailbox
-        desk = Desk(settings, replies, self._record, Ledger(mapping(seen)), mapping(charged))
+        desk = self._desk = Desk(settings, replies, self._record, Ledger(mapping(seen)), mapping(charged))
         desk.before_answer = _flush_client
         if settings.incarnation > 1:
             charge_submitted_while_restarting(settings, replies, desk, (first, last), sealed)
         self._executor = self._executor_for(desk, replies)
-        self._watch.tell(self._executor.told)
+        self._watch.tell(self._told)
         self._farewell.serving(replies, desk, self._instance)
         self._page.enter(Phase.READY)
 
@@ -179,6 +183,28 @@ class Life:
             return SerialExecutor(self._mailbox, desk, runner, self._page, self._watch, self._seal_from_aside)
         line = Line(self._mailbox, replies, desk, self._page, self._watch)
         return ConcurrentExecutor(line, runner, self._creation.info, self._limits, self._loop)
+
+    def _told(self, op: str, call: bytes, number: int) -> Command | None:
+        assert self._executor is not None
+        if op == RECALL:
+            session = _session.current()
+            if session is not None:
+                session.client.withdrawals.recall(call)
+            return None
+        return self._executor.told(op, call, number)
+
+    def _running(self) -> _context.Running | None:
+        call = self._executor.current() if self._executor else None
+        if call is None:
+            return None
+        assert self._desk is not None
+        cls, name = type(self._instance), f"{self._record.class_name}.{call.method}"
+        function = f"{cls.__module__}.{cls.__qualname__}.{call.method}"
+        return _context.Running(call.id, name, function, self._desk.is_cancelled(call))
+
+    def _call(self) -> bytes:
+        call = self._executor.current() if self._executor else None
+        return call.id if call else b""
 
     def _seal_from_aside(self) -> None:
         # Sealing kicks the main thread out of its read; a connection of its own, as that one is in use.
@@ -248,6 +274,7 @@ class Life:
         )
         client = Client(settings.broker, identity, settings.heartbeat_timeout / 5, settings.segments)
         client.runtime_env = self._creation.options["runtime_env"]
+        client.inside = self._call
         return _session.Session(client)
 
 

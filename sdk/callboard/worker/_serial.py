@@ -106,6 +106,10 @@ class SerialExecutor:
                 self._leaving = Leaving.AFTER_THE_CALL
             self._seal()
 
+    def current(self) -> Call | None:
+        """Return the call that runs, in the main thread."""
+        return self._running if threading.current_thread() is threading.main_thread() else None
+
     def told(self, op: str, call: bytes, number: int) -> Command | None:
         """Take what a caller has to say about one of its calls; called by the watching thread."""
         self._runner.streams.told(op, call, number)

@@ -28,6 +28,7 @@ from callboard_broker.deaths import STATUS_OK, STATUS_SEGMENT
 from callboard_broker.envelope import Call, Outcome, open_fields
 from callboard_broker.errors import BrokerRefusedError, EnvelopeError
 from callboard_broker.operations import tasks
+from callboard_broker.operations.calls import RECALL
 from callboard_broker.page import StatusPage
 from callboard_broker.records import ActorRecord, ClientRecord, TaskRecord
 from callboard_broker.wire import ReplyError, items, mapping, text
@@ -69,7 +70,7 @@ class TaskLife:
         self._prepared = False
         self._runner: Runner | None = None
         #: The call that runs and may be interrupted.
-        self._running = b""
+        self._running: _context.Running | None = None
         self._cancelled = b""
         self._taking = False
         self._must_leave = False
@@ -85,7 +86,8 @@ class TaskLife:
         signal.signal(signal.SIGUSR1, self._asked_to_leave)
         signal.signal(signal.SIGINT, self._interrupted)
         _session.begin(lambda: _session.Session(self._client))
-        _context.enter_worker(self._settings.node, lambda: self._running)
+        _context.enter_worker(self._settings.node, self._what_runs)
+        self._client.inside = self._call
         for command in tasks.serve(self._keys, self._settings.worker, self._settings.queue):
             self._client.ask(*command)
         self._client.pausing = self._pausing
@@ -171,7 +173,7 @@ class TaskLife:
         retries, record = int(stored["retries"]), TaskRecord.decode(stored)
         left = retries if retries < 0 else max(0, retries - record.attempts)
         call = Call(b"", stored["call"], 0, "", left, stored["opts"], body)
-        outcome = self._run(call, stored["function"].decode())
+        outcome = self._run(call, stored["function"].decode(), stored["name"].decode())
         self._settle(task, stored, outcome)
         # The next task may take the process down.
         self._client.outbound.flush()
@@ -179,7 +181,7 @@ class TaskLife:
             # What was interrupted may be in any state.
             self._must_leave = True
 
-    def _run(self, call: Call, sha: str) -> Outcome | None:
+    def _run(self, call: Call, sha: str, name: str) -> Outcome | None:
         self._page.call_started(0, 1, b"")
         try:
             function = self._function(call, sha)
@@ -187,14 +189,14 @@ class TaskLife:
             self._page.call_started(0, 1, call.method.encode())
             runner = self._runner = self._runner_of(SimpleNamespace(**{call.method: function}))
             runner.give = self._give
-            self._running = call.id
+            self._running = _context.Running(call.id, name, f"{function.__module__}.{function.__qualname__}", False)
             return runner.run(call)
         except KeyboardInterrupt:
             return None
         except Exception as error:  # noqa: BLE001 - whatever loading the function raises
             return self._runner_of(None).failed(call, error)
         finally:
-            self._running = b""
+            self._running = None
             self._runner = None
             self._page.call_finished()
 
@@ -259,7 +261,7 @@ class TaskLife:
     @contextlib.contextmanager
     def _pausing(self) -> Iterator[None]:
         """Lend the room of the running task to others while it waits for them."""
-        mine = bool(self._running) and threading.current_thread() is threading.main_thread()
+        mine = bool(self._call())
         if mine:
             self._page.pause(pausing=True)
         try:
@@ -270,16 +272,29 @@ class TaskLife:
 
     def _told(self, op: str, call: bytes, number: int) -> None:
         """Take what a caller has to say about a task; called by the watching thread."""
-        runner = self._runner
+        if op == RECALL:
+            self._client.withdrawals.recall(call)
+            return
+        runner, running = self._runner, self._running
         if runner is not None:
             runner.streams.told(op, call, number)
-        if op == "cancel" and call == self._running:
+        if op == "cancel" and running is not None and call == running.id:
             self._cancelled = call
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     def _interrupted(self, _number: int, _frame: object) -> None:
-        if self._running and self._running == self._cancelled:
+        if self._running and self._running.id == self._cancelled:
             raise KeyboardInterrupt
+
+    def _what_runs(self) -> _context.Running | None:
+        running = self._running
+        if running is None or threading.current_thread() is not threading.main_thread():
+            return None
+        return running._replace(cancelled=running.id == self._cancelled)
+
+    def _call(self) -> bytes:
+        running = self._what_runs()
+        return running.id if running else b""
 
     def _told_to_end(self, _number: int, _frame: object) -> None:
         self._must_leave = True
