@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -62,12 +63,13 @@ class Broker:
         """Return the head of an outcome for a caller; who tells one caller much keeps a signer instead."""
         return seal_outcome(self.signer("outcome", caller), outcome)
 
-    def connect(self, name: str, *, patience: float = 0.0) -> Wire:
+    def connect(self, name: str, *, patience: float = 0.0, leaving: threading.Event | None = None) -> Wire:
         """Open a connection.
 
         Args:
             name: What ``CLIENT LIST`` shows: the role and whose it is.
             patience: Seconds for which to try again while nobody answers.
+            leaving: Set when it is not to be tried again any more.
 
         Raises:
             BrokerUnreachableError: Nobody answers.
@@ -76,11 +78,13 @@ class Broker:
         try:
             return Wire.open(self.address, name=f"{self.prefix}:{name}")
         except BrokerUnreachableError:
-            if not patience:
+            if not patience or (leaving and leaving.is_set()):
                 raise
+        leaving = leaving or threading.Event()
         attempts = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(BrokerUnreachableError),
-            stop=tenacity.stop_after_delay(patience),
+            stop=tenacity.stop_after_delay(patience) | tenacity.stop_when_event_set(leaving),
+            sleep=tenacity.sleep_using_event(leaving),
             wait=tenacity.wait_random_exponential(multiplier=0.02, max=1.0),
             reraise=True,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -82,9 +83,9 @@ class Client:
         self.asker = broker.connect(f"ask:{self.id}")
         registered, server = self.asker.pipeline([clients.register(self.keys, identity), WHO_ARE_YOU])
         checked(registered)
-        self.closed = False
+        self._leaving = threading.Event()
         self.recovery = Recovery(self, server_id(server))
-        self.outbound = Outbound(lambda: self._connect("out"), self.recovery.recall)
+        self.outbound = Outbound(lambda: self._connect("out"), self.recovery.recall, self._leaving)
         self.housekeeper = Housekeeper(self._beat, beat_interval)
         self.holdings = Holdings(self)
         self.lookups = Lookups(self.housekeeper)
@@ -238,6 +239,11 @@ class Client:
             result.parent = self.inside()
         return result
 
+    @property
+    def closed(self) -> bool:
+        """Tell whether this client has left, or is leaving."""
+        return self._leaving.is_set()
+
     def open_calls(self) -> list[tuple[bytes, Result]]:
         """Return the calls of this client that have no outcome yet, with their results."""
         with self.outbound.lock:
@@ -251,7 +257,7 @@ class Client:
         """
         if self.closed:
             return
-        self.closed = True
+        self._leaving.set()
         self.housekeeper.stop()
         if goodbye:
             with contextlib.suppress(BrokerUnreachableError):
@@ -297,8 +303,8 @@ class Client:
             self.supervision.look()
 
     def _connect(self, role: str) -> Wire:
-        # Nobody should wait long for a server that is gone when all that is left to do is to say goodbye.
-        return self.broker.connect(f"{role}:{self.id}", patience=0.0 if self.closed else PATIENCE)
+        # Nobody should wait for a server that is gone when all that is left to do is to say goodbye.
+        return self.broker.connect(f"{role}:{self.id}", patience=PATIENCE, leaving=self._leaving)
 
 
 def _ignore(reply: Reply) -> None:

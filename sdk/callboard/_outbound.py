@@ -48,6 +48,7 @@ class Outbound:
         connect: Opens a connection; called again after one broke.
         recall: Takes a connection that replaces one that broke, and returns what had been acknowledged and is
             nevertheless to be sent again, before everything else.
+        leaving: Set when nobody is to wait any more for a server that is gone.
 
     ``lock`` is held while sending; whoever must number what it sends holds it, too, and uses `post_locked`.
     """
@@ -56,6 +57,7 @@ class Outbound:
         "_connect",
         "_flusher",
         "_held",
+        "_leaving",
         "_posted_at",
         "_recall",
         "_unacknowledged",
@@ -65,8 +67,14 @@ class Outbound:
         "lock",
     )
 
-    def __init__(self, connect: Callable[[], Wire], recall: Callable[[Wire], Sequence[Unacknowledged]]) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Wire],
+        recall: Callable[[Wire], Sequence[Unacknowledged]],
+        leaving: threading.Event,
+    ) -> None:
         self._connect = connect
+        self._leaving = leaving
         self._recall = recall
         self._wire = connect()
         self._unacknowledged: deque[Unacknowledged] = deque()
@@ -204,7 +212,7 @@ class Outbound:
                 return self._begin_anew()
             except BrokerUnreachableError:
                 # What is to be sent stays so: whoever posted it must not be told otherwise because it broke twice.
-                if self.closed or time.monotonic() > give_up:
+                if self._leaving.is_set() or time.monotonic() > give_up:
                     raise
 
     def _begin_anew(self) -> None:

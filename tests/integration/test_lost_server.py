@@ -18,7 +18,7 @@ from tests.support.supervisors import nodes
 from tests.support.waiting import wait_until
 
 import callboard as ray
-from callboard import _session
+from callboard import _client, _outbound, _session
 
 BOUND = 20
 
@@ -62,8 +62,10 @@ def test_i8_a_program_whose_server_dies_while_it_ends_ends(
     leaks.check(before)
 
 
-def test_i8_a_supervisor_whose_server_does_not_come_back_ends(notes: Notes) -> None:
-    """It waits for the heartbeat timeout at most, and leaves no process behind."""
+def test_i8_a_supervisor_whose_server_does_not_come_back_ends(notes: Notes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits for the heartbeat timeout at most, and leaves no process behind; the program that leaves waits no time."""
+    monkeypatch.setattr(_client, "PATIENCE", 1000.0)
+    monkeypatch.setattr(_outbound, "PATIENCE", 1000.0)
     with stage() as own:
         command = [sys.executable, "-m", "callboard_supervisor", "--heartbeat-timeout=1", f"--log-dir={own.log_dir}"]
         supervisor = subprocess.Popen([*command, '--resources={"here": 1}'])

@@ -1,5 +1,6 @@
 """The way out, on connections that break."""
 
+import threading
 from typing import Any
 
 from callboard._outbound import Outbound
@@ -35,7 +36,7 @@ def test_i1_what_is_posted_while_new_connections_break_as_well_is_sent_once_and_
             raise BrokerUnreachableError("it broke again")
         return []
 
-    outbound = Outbound(lambda: next(wires), recall)  # type: ignore[arg-type,return-value] # stands for a Wire
+    outbound = Outbound(lambda: next(wires), recall, threading.Event())  # type: ignore[arg-type,return-value] # stands for a Wire
     with outbound.lock:
         outbound.post_locked(pack(("PING",)), lambda _: None)
     outbound.push()
