@@ -63,7 +63,7 @@ def test_i8_a_program_whose_server_dies_while_it_ends_ends(
 
 
 def test_i8_a_supervisor_whose_server_does_not_come_back_ends(notes: Notes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It waits for the heartbeat timeout at most, and leaves no process behind; the program that leaves waits no time."""
+    """It waits for the heartbeat timeout at most, and leaves no process behind; a program that leaves waits no time."""
     monkeypatch.setattr(_client, "PATIENCE", 1000.0)
     monkeypatch.setattr(_outbound, "PATIENCE", 1000.0)
     with stage() as own:
