@@ -12,3 +12,8 @@ def try_lock(file: int, *, alone: bool) -> bool:
         return True
     except BlockingIOError:
         return False
+
+
+def wait_for_lock(file: int) -> None:
+    """Lock an open file alone, as soon as nobody else holds it."""
+    fcntl.flock(file, fcntl.LOCK_EX)

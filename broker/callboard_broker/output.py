@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 KIND: Final = "output"
 #: Streams of a process, which are also how the names of its files end.
 STREAMS: Final = ("out", "err")
+#: Stands for a class in the names of the files of workers that run tasks.
+TASK: Final = "task"
 #: Characters of a class name in a file name, which may have 255 bytes.
 _LONGEST_CLASS: Final = 50
 

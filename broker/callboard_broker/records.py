@@ -212,6 +212,7 @@ class NodeRecord(_Stored):
         total: JSON of resources it has.
         free: JSON of resources that are not taken.
         actors: Number of actors it runs.
+        log_dir: Where the output of its workers goes.
     """
 
     id: str = ""
@@ -224,6 +225,7 @@ class NodeRecord(_Stored):
     free: str = "{}"
     actors: int = 0
     state: str = "ALIVE"
+    log_dir: str = ""
 
     @property
     def room(self) -> dict[str, float]:

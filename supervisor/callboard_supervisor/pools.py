@@ -16,6 +16,7 @@ from callboard_broker import ids
 from callboard_broker.errors import BrokerError, BrokerRefusedError
 from callboard_broker.keys import own_queue, queue_name
 from callboard_broker.operations import actors, tasks
+from callboard_broker.output import TASK
 from callboard_broker.page import page_path
 from callboard_broker.wire import integer, items, mapping, text
 from callboard_supervisor import decisions
@@ -205,7 +206,7 @@ class Pools:
         house = self._house
         name = ids.new_client_id()
         worker = TaskWorker(name, queue, required, page_path(name, "task"))
-        files = self._output.follow(worker, "task")
+        files = self._output.follow(worker, TASK)
         request = house.nursery.spawn(
             house.config.task_worker(name, queue, worker.page_path), files["out"], files["err"], name="callboard-task"
         )

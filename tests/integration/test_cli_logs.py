@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from tests.support.commands import logs
 from tests.support.holding import BOUND
 from tests.support.looking import wait_for_death, wait_for_restart
 from tests.support.stage import Stage
@@ -19,7 +19,6 @@ from tests.support.talkers import Talker
 from tests.support.waiting import wait_until
 
 import callboard
-from callboard.cli import main
 
 
 @pytest.fixture
@@ -42,15 +41,6 @@ def speaking(ray: ModuleType, name: str) -> Any:
     made = ray.remote(max_restarts=1)(Talker).options(name=name).remote("one")
     ray.get([made.say.remote("two", "three"), made.complain.remote("oh")], timeout=BOUND)
     return made
-
-
-def logs(*words: str, code: int = 0) -> str:
-    """Run the command, which must exit with this code, and return what it prints."""
-    result = CliRunner().invoke(main, ["logs", *words])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == code, result.output
-    return result.output
 
 
 def test_l5_logs_of_an_actor(talker: Any) -> None:

@@ -288,7 +288,9 @@ def test_l1_what_came_in_time_is_returned_if_wanted(board: Board, monkeypatch: p
 
 def test_l1_nodes_and_clients(board: Board) -> None:
     """Nodes with their room; drivers and workers, with what is kept for them."""
-    node = board.node(hostname="vm", host="h", pid=5, beat=9, total='{"CPU": 4}', free='{"CPU": 3}', actors=1)
+    node = board.node(
+        hostname="vm", host="h", pid=5, beat=9, total='{"CPU": 4}', free='{"CPU": 3}', actors=1, log_dir="/logs"
+    )
     worker = board.client(kind="worker", hostname="vm", pid=6, actor="a" * 32, node=node)
     leaving = board.client()
     board.ask("HSET", board.keys.client(leaving), "leaving", "normal")
@@ -296,7 +298,7 @@ def test_l1_nodes_and_clients(board: Board) -> None:
     (found,) = state.list_nodes(detail=True)
     assert found.asdict() == {
         "node_id": node, "node_name": "vm", "state": "ALIVE", "pid": 5, "actors": 1, "resources_total": {"CPU": 4},
-        "resources_available": {"CPU": 3}, "host": "h", "heartbeat": 9,
+        "resources_available": {"CPU": 3}, "host": "h", "heartbeat": 9, "log_dir": "/logs",
     }  # fmt: skip
     assert [row.heartbeat for row in state.list_nodes()] == [None]
     clients = {client.client_id: client for client in state.list_clients(detail=True)}

@@ -1,21 +1,21 @@
-"""The command `logs`: what an actor has written, from the files on its host."""
+"""The command `logs`: what an actor or a worker has written, from the files on its host."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import select
-import socket
 import sys
+import threading
 from collections import deque
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from callboard.cli import _finding, _options
-from callboard.cli._failures import Failure, NotFound, usage
+from callboard.cli import _finding, _options, _written
+from callboard.cli._failures import NotFound, usage
 from callboard.util._reading import reading
-from callboard_broker.host import host_id
-from callboard_broker.output import output_files
+from callboard_broker.locks import wait_for_lock
 from callboard_broker.records import State
 from callboard_broker.wire import checked, entries, fields, stream_entries
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from callboard.util._reading import Reader
-    from callboard_broker.records import ActorRecord
     from callboard_broker.wire import Command
 
 
@@ -32,13 +31,14 @@ if TYPE_CHECKING:
         "callboard logs counter # all that it has written to stdout",
         "callboard logs counter --err --tail 20 # the last lines of stderr",
         "callboard logs 0f3c...e1 --follow # and what it writes from now on, until it is DEAD",
+        "callboard logs 5f0a...9c-17 # of the worker that ran a task, whose id is that of its job in RQ",
     )
 )
 @_finding.actor_argument
 @_finding.namespace_option
 @click.option("--err", is_flag=True, help="Show stderr instead of stdout.")
 @click.option("--tail", type=click.IntRange(min=0), metavar="N", help="Show only the last N lines [all].")
-@click.option("--follow", is_flag=True, help="Show what comes, until the actor is DEAD.")
+@click.option("--follow", is_flag=True, help="Show what comes, until the actor is DEAD, or the worker gone.")
 @_options.address
 def logs(
     name_or_id: str, namespace: str | None, err: bool, tail: int | None, follow: bool, address: str | None
@@ -47,30 +47,24 @@ def logs(
 
     It has to be run on the actor's host, where the files are, as a user who may read them. Of a name that nobody bears
     any more, it is the last actor that had it.
+
+    A worker that runs remote functions is meant by its id as a client, or by the id of a task that it ran within the
+    last minutes; what other tasks wrote there is shown, too.
     """
     with usage(), reading(address) as reader:
-        record = _finding.find(reader, name_or_id, namespace, dead=True)
-        path = _path(record, "err" if err else "out")
+        written = _written.find(reader, name_or_id, namespace, "err" if err else "out")
         try:
-            file = path.open("rb")
+            file = written.path.open("rb")
         except FileNotFoundError:
-            raise NotFound(f"{path} is not there any more: somebody has removed it") from None
+            raise NotFound(f"{written.path} is not there any more: somebody has removed it") from None
         with file:
             _show(file, tail)
-            if follow and record.state is not State.DEAD:
-                _follow(reader, record.actor_id, path, file)
-
-
-def _path(record: ActorRecord, stream: str) -> Path:
-    files = output_files(record)
-    if files is None:
-        raise NotFound(f"{_finding.described(record)} has written nothing: it has never had a process")
-    if record.hostname != socket.gethostname() and record.host != host_id():
-        raise Failure(
-            f"{_finding.described(record)} ran on {record.hostname}, this is {socket.gethostname()}: run "
-            f"`callboard logs` there, or read {files[stream]} on that host"
-        )
-    return files[stream]
+            if not follow or written.ended:
+                return
+            if written.actor:
+                _follow_actor(reader, written.actor, written.path, file)
+            else:
+                _follow_worker(written.path, file)
 
 
 def _show(file: BinaryIO, tail: int | None) -> None:
@@ -79,8 +73,8 @@ def _show(file: BinaryIO, tail: int | None) -> None:
     sys.stdout.buffer.flush()
 
 
-def _follow(reader: Reader, actor: str, path: Path, file: BinaryIO) -> None:
-    """Show what comes. The kernel tells of what is written, and the callboard of the end."""
+def _follow_actor(reader: Reader, actor: str, path: Path, file: BinaryIO) -> None:
+    """Show what comes, until the actor is DEAD. The kernel tells of what is written, and the callboard of the end."""
     from inotify_simple import INotify, flags  # noqa: PLC0415 - only needed here
 
     with contextlib.closing(INotify()) as changes:
@@ -105,6 +99,31 @@ def _follow(reader: Reader, actor: str, path: Path, file: BinaryIO) -> None:
                 reader.wire.send(_next_events(reader, last))
             changes.read(timeout=0)
             _show(file, None)
+
+
+def _follow_worker(path: Path, file: BinaryIO) -> None:
+    """Show what comes, until no process has the file any more; the kernel tells of both."""
+    from inotify_simple import INotify, flags  # noqa: PLC0415 - only needed here
+
+    lives, gone = os.pipe()
+    with contextlib.closing(INotify()) as changes, os.fdopen(lives):
+        changes.add_watch(path, flags.MODIFY)
+        threading.Thread(target=_await_the_end, args=(path, gone), daemon=True).start()
+        poll = select.poll()
+        for fd in (changes.fileno(), lives):
+            poll.register(fd, select.POLLIN)
+        ready: set[int] = set()
+        while lives not in ready:
+            _show(file, None)
+            ready = {fd for fd, _ in poll.poll()}
+            changes.read(timeout=0)
+    _show(file, None)
+
+
+def _await_the_end(path: Path, gone: int) -> None:
+    with path.open("rb") as file:
+        wait_for_lock(file.fileno())
+    os.close(gone)
 
 
 def _next_events(reader: Reader, last: bytes) -> Command:

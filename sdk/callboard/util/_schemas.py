@@ -105,6 +105,7 @@ class NodeState(StateSchema):
         resources_available: What is not taken.
         host: Identity of the host and its pid namespace.
         heartbeat: Counter; only its moving means anything.
+        log_dir: Where the output of its workers goes.
     """
 
     node_id: str
@@ -116,6 +117,7 @@ class NodeState(StateSchema):
     resources_available: dict[str, float]
     host: str | None = None
     heartbeat: int | None = None
+    log_dir: str | None = None
 
 
 @dataclass(slots=True)

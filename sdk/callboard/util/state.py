@@ -284,6 +284,7 @@ def _node(record: NodeRecord) -> NodeState:
         resources_available=record.room,
         host=record.host,
         heartbeat=record.beat,
+        log_dir=record.log_dir,
     )
 
 

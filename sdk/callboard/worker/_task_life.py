@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 import threading
 import time
 from dataclasses import replace
@@ -107,6 +108,7 @@ class TaskLife:
             id=settings.worker,
             kind="worker",
             host=settings.host,
+            hostname=socket.gethostname(),
             pid=pid,
             start_time=host.process_start_time(pid) or 0,
             node=settings.node,

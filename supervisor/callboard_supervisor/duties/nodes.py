@@ -55,6 +55,7 @@ class Nodes:
             start_time=host.process_start_time(pid) or 0,
             total=json.dumps(house.residents.total),
             free=json.dumps(house.residents.free),
+            log_dir=str(house.config.log_dir.absolute()),
         )
         house.link.pipeline(
             [("HSET", house.keys.node(house.node), *record.encode()), ("SADD", house.keys.nodes, house.node)]
