@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, Self, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, Self, get_type_hints
 
 from callboard_broker.deaths import DeathCause
 
@@ -34,6 +34,12 @@ class _Stored:
         return cls(**{name: _READERS[kind](stored[name]) for name, kind in _kinds(cls).items() if name in stored})
 
     @classmethod
+    def decode_values(cls, values: Iterable[object]) -> Self:
+        """Read the values of all fields in their order; what is no string stands for the default."""
+        columns = zip(values, _columns(cls), strict=True)
+        return cls(*[read(value) if isinstance(value, bytes) else default for value, (read, default) in columns])
+
+    @classmethod
     def names(cls) -> Iterable[str]:
         """Return the names of the fields."""
         return _kinds(cls)
@@ -54,14 +60,24 @@ _READERS: Final[dict[type, Callable[[bytes], object]]] = {
     bool: lambda text: bool(int(text)),
     State: lambda text: State(text.decode(errors="replace")),
 }
-_KINDS: dict[type, dict[str, type]] = {}
+
+
+_KINDS: dict[str, dict[str, type]] = {}
+_COLUMNS: dict[str, list[tuple[Callable[[bytes], object], Any]]] = {}
 
 
 def _kinds(cls: type[_Stored]) -> dict[str, type]:
-    if cls not in _KINDS:
+    if cls.__name__ not in _KINDS:
         hints = get_type_hints(cls)
-        _KINDS[cls] = {item.name: hints[item.name] for item in fields(cls)}  # type: ignore[arg-type] # all are dataclasses
-    return _KINDS[cls]
+        _KINDS[cls.__name__] = {item.name: hints[item.name] for item in fields(cls)}  # type: ignore[arg-type] # all are dataclasses
+    return _KINDS[cls.__name__]
+
+
+def _columns(cls: type[_Stored]) -> list[tuple[Callable[[bytes], object], Any]]:
+    if cls.__name__ not in _COLUMNS:
+        kinds = _kinds(cls)
+        _COLUMNS[cls.__name__] = [(_READERS[kinds[item.name]], item.default) for item in fields(cls)]  # type: ignore[arg-type] # the same
+    return _COLUMNS[cls.__name__]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -54,16 +55,16 @@ def list_(
     """
     with usage():
         found, columns = _find(what, address, filters, limit, timeout, detail=detail)
-    rows = [{column: row[column] for column in columns} for row in found]
+    rows = list(map(operator.attrgetter(*columns), found))
     form = form or ("yaml" if detail else "table")
     if form != "table":
-        print_data(rows, form)
+        print_data([dict(zip(columns, row, strict=True)) for row in rows], form)
         return
     more = f" (there may be more: raise --limit, up to {state.MOST})" if len(rows) == limit else ""
     click.echo(f"======== List: {datetime.now().astimezone():%Y-%m-%d %H:%M:%S} ========")
     click.echo(f"Stats:\n------------------------------\nTotal: {len(rows)}{more}\n")
     click.echo("Table:\n------------------------------")
-    print_table(columns, [row.values() for row in rows])
+    print_table(columns, rows)
 
 
 def _find(

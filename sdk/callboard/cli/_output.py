@@ -83,7 +83,10 @@ def _padded(column: Sequence[str]) -> list[str]:
 
 
 def _cell(value: object) -> str:
-    shown = json.dumps(value) if isinstance(value, dict | list) else "" if value is None else str(value)
+    if isinstance(value, str):
+        shown = value
+    else:
+        shown = json.dumps(value) if isinstance(value, dict | list) else "" if value is None else str(value)
     if shown.isprintable():
         return shown
     # Names come from anybody who can create actors; a terminal must not obey what is in them.

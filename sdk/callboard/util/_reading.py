@@ -15,7 +15,7 @@ from callboard.exceptions import RaySystemError
 from callboard_broker.errors import BrokerUnreachableError
 from callboard_broker.keys import Keyspace
 from callboard_broker.records import ActorOutline, ActorRecord, ClientRecord, NodeRecord, State
-from callboard_broker.wire import Wire, checked, entries, fields, items, mapping, selection, text, without_password
+from callboard_broker.wire import Wire, checked, entries, fields, items, text, without_password
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -129,15 +129,15 @@ class Reader:
             RaySystemError: A record is not what callboard writes.
         """
         found: list[Record] = []
-        commands: list[Command] = [("HGETALL", key(identity)) for identity in ids]
-        if kind is ActorOutline:
-            commands = [("HMGET", key(identity), *ActorOutline.names()) for identity in ids]
+        partly = kind is ActorOutline
+        question: Command = ("HMGET", *ActorOutline.names()) if partly else ("HGETALL",)
+        commands: list[Command] = [(question[0], key(identity), *question[1:]) for identity in ids]
         for identity, reply in zip(ids, self.ask(*commands), strict=True):
-            stored = selection(ActorOutline.names(), reply) if kind is ActorOutline else mapping(reply)
-            if not stored:
+            stored = items(reply)
+            if not any(stored):
                 continue
             try:
-                found.append(_whole(kind.decode(stored)))
+                found.append(_whole(kind.decode_values(stored) if partly else kind.decode(fields(stored))))
             except ValueError as error:
                 if self._strict:
                     raise RaySystemError(

@@ -110,7 +110,7 @@ def list_actors(
     found: list[ActorState] = []
     with reading(address, timeout, strict=raise_on_missing_output) as reader:
         try:
-            _collect(found, described(reader), chosen, limit, detail=detail)
+            _collect(found, described(reader), chosen, limit, detail=detail or brief)
         except BrokerUnreachableError:
             if raise_on_missing_output:
                 raise
