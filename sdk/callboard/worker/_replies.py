@@ -67,7 +67,7 @@ _NOTHING: Final = (b"", b"", b"")
 class Replies:
     """Send one incarnation's outcomes on a connection, and ask on it.
 
-    One thread uses it, but for the flusher, which only sends.
+    One thread at a time uses it, but for the flusher, which only sends.
 
     Args:
         settings: Which incarnation this is.
