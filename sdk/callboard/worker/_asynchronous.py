@@ -56,7 +56,8 @@ class AsyncExecutor(ConcurrentExecutor):
                 self._send_soon()
                 self._stopped(running)
                 self._fill(running.group)
-                self._ask()
+                if not self._asked:
+                    self._ask()
 
     def _send_soon(self) -> None:
         if len(self._running) <= 1 and not self._in_hand:

@@ -137,8 +137,7 @@ class ConcurrentExecutor(ABC):
 
     async def _serve(self) -> BaseException | None:
         try:
-            with self._lock:
-                self._ask()
+            self._ask()
             self._look_for_silence()
             return await self._ended
         finally:
@@ -152,7 +151,8 @@ class ConcurrentExecutor(ABC):
             if self._mailbox.connection is self._listening[0]:
                 self._asked = False
                 self._take(self._mailbox.take_calls())
-            self._ask()
+        # After what has come, so that the outcome of a lone call is on its way before more is asked for.
+        self._loop.call_soon(self._ask)
 
     def _take(self, found: list[tuple[bytes, list[Reply] | None]]) -> None:
         for entry, flat in found:
@@ -164,11 +164,12 @@ class ConcurrentExecutor(ABC):
             self._send_soon()
 
     def _ask(self) -> None:
-        if self._wants_more():
-            self._mailbox.ask_for_calls()
-            self._asked = True
-        if self._mailbox.connection is not self._listening[0]:
-            self._loop.call_soon_threadsafe(self._listen)
+        with self._lock, self._departures():
+            if self._wants_more():
+                self._mailbox.ask_for_calls()
+                self._asked = True
+            if self._mailbox.connection is not self._listening[0]:
+                self._loop.call_soon_threadsafe(self._listen)
 
     def _wants_more(self) -> bool:
         return not self._asked and self._in_hand < _IN_HAND and self._terminator is None and self._way_out is None

@@ -322,6 +322,8 @@ class Replies:
 
 def _commits(collected: list[_Collected]) -> list[bytes]:
     """Return the commands for what has been collected: one for each run of outcomes of one caller."""
+    if len(collected) == 1:
+        return [_alone(collected[0])]
     commands: list[bytes] = []
     for caller, run in itertools.groupby(collected, key=_CALLER):
         if caller is None:
