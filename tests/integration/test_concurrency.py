@@ -40,6 +40,31 @@ def test_c1_so_many_threads_as_were_asked_for(ray: ModuleType, notes: Notes, gat
     assert "MainThread" not in ray.get([actor.thread.remote() for _ in range(20)], timeout=BOUND)
 
 
+def test_c1_what_was_quick_may_wait_for_what_comes_after_it(ray: ModuleType) -> None:
+    """Quick methods may take turns in one thread, but when one blocks, others run beside it."""
+
+    class Door:
+        def __init__(self) -> None:
+            self._open = threading.Event()
+
+        def open(self) -> None:
+            self._open.set()
+
+        def shut(self) -> None:
+            self._open.clear()
+
+        def enter(self, seconds: float) -> bool:
+            return self._open.wait(seconds)
+
+    door = ray.remote(Door).options(max_concurrency=4).remote()
+    for _ in range(5):
+        ray.get([door.open.remote(), *(door.enter.remote(BOUND) for _ in range(200))], timeout=BOUND)
+        ray.get(door.shut.remote(), timeout=BOUND)
+        entering = [door.enter.remote(BOUND) for _ in range(3)]
+        door.open.remote()
+        assert ray.get(entering, timeout=BOUND) == [True] * 3
+
+
 def test_c2_an_async_actor_runs_a_thousand_calls_at_once(ray: ModuleType, notes: Notes, gate: Path) -> None:
     """Without `max_concurrency` it is 1000; the others wait until one has ended."""
     actor = ray.remote(Swift).remote(str(notes.path))

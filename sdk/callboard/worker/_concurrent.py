@@ -1,71 +1,50 @@
-"""Threaded and async actors: several calls at once, in groups.
+"""What threaded and async actors have in common: several calls at once, in groups.
 
-The main thread runs an event loop. It reads the mailbox, lets calls begin as their groups allow, and sends outcomes; a
-call runs as a coroutine on the same loop, or in a thread. Everything but the user's code itself happens on the loop, so
-nothing of it needs a lock. Calls begin in the order of the mailbox within each group, and may overtake each other from
-there on.
+The main thread runs an event loop, which reads the mailbox and lets calls begin as their groups allow. Where calls run
+and how their outcomes leave is what the two kinds differ in. Calls begin in the order of the mailbox within each group,
+and may overtake each other from there on.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
+import threading
 import time
+from abc import ABC, abstractmethod
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from callboard.worker._groups import Group, Threads
+from callboard.worker._groups import Group, Running
 from callboard.worker._signals import ActorExit, Departure, Terminated
 from callboard_broker.envelope import TERMINATE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    import asyncio
+    from collections.abc import Iterator, Mapping
 
     from callboard._definition import ClassInfo
     from callboard.worker._executor import Line
     from callboard.worker._runner import Runner
     from callboard_broker.envelope import Call, Outcome
-    from callboard_broker.wire import Command, Wire
+    from callboard_broker.wire import Command, Reply, Wire
 
 #: Name of the group of calls that belong to no other.
 DEFAULT_GROUP: Final = "_default"
+#: Seconds after which the answers to commits are read; until then the journal keeps what they settle.
+COLLECT: Final = 0.02
 #: Calls that may wait in this process; what comes after them waits in the mailbox.
 _IN_HAND: Final = 10_000
 #: Seconds between two looks at whether the server has fallen silent.
 _LISTEN: Final = 5.0
-#: Seconds after which the answers to commits are read; until then the journal keeps what they settle.
-_COLLECT: Final = 0.02
+
+#: What this thread or task runs.
+running_here: ContextVar[Running | None] = ContextVar("callboard_call", default=None)
 
 
-@dataclass(slots=True, eq=False)
-class _Running:
-    """A call that runs.
-
-    Attributes:
-        call: Which.
-        group: Whose room it takes.
-        slot: What tells of it on the status page.
-        task: On an async actor.
-        settling: Whether the user's code is done.
-        leaving: Whether it has called ``exit_actor()``, even if it caught what that raised.
-        twins: The same call, when it came again meanwhile.
-    """
-
-    call: Call
-    group: Group
-    slot: int
-    task: asyncio.Task[None] | None = None
-    settling: bool = False
-    leaving: bool = False
-    twins: list[Call] = field(default_factory=list)
-
-
-_current: ContextVar[_Running | None] = ContextVar("callboard_call", default=None)
-
-
-class ConcurrentExecutor:
+class ConcurrentExecutor(ABC):
     """Run an actor's calls, several at once.
+
+    All of it belongs to whoever holds the lock, which no user code runs under. Only the loop listens to the mailbox.
 
     Args:
         line: Where calls come from and outcomes go.
@@ -85,15 +64,15 @@ class ConcurrentExecutor:
         self._groups = {name: Group(limit) for name, limit in limits.items()}
         self._asyncio = loop
         self._loop = loop.get_loop()
-        self._threads = None if info.asynchronous else Threads()
-        self._running: dict[bytes, _Running] = {}
+        self._lock = threading.RLock()
+        self._running: dict[bytes, Running] = {}
         self._in_hand = 0
         self._listening: tuple[Wire | None, int] = (None, -1)
         self._asked = False
-        self._flushing = False
         self._collecting = False
         self._terminator: Call | None = None
         self._way_out: BaseException | None = None
+        self._over = False
         self._ended: asyncio.Future[BaseException | None] = self._loop.create_future()
         self._ending: list[Call] = []
         runner.give = self._give
@@ -116,26 +95,25 @@ class ConcurrentExecutor:
         return self._terminator
 
     def terminate(self) -> None:
-        """Leave because of SIGTERM: a coroutine that runs at this moment is interrupted, threads are left behind.
+        """Leave because of SIGTERM; threads are left behind.
 
         Raises:
-            Terminated: In the user's code.
+            Terminated: In the user's code, where it can be interrupted.
         """
+        # A signal handler may not wait for the lock.
         self._loop.call_soon_threadsafe(self._end, Terminated())
-        running = _current.get() if asyncio.current_task(self._loop) else None
-        if running is not None and not running.settling:
-            raise Terminated
 
     def exit_asked(self) -> None:
         """Note that ``exit_actor()`` was called: calls that have started finish, no other starts."""
-        running = _current.get()
+        running = running_here.get()
         if running is not None:
             running.leaving = True
-        self._loop.call_soon_threadsafe(self._leave, ActorExit("exit_actor() was called"))
+        with self._lock:
+            self._leave(ActorExit("exit_actor() was called"))
 
     def current(self) -> Call | None:
         """Return the call that runs in this thread or task."""
-        running = _current.get()
+        running = running_here.get()
         return running.call if running else None
 
     def told(self, op: str, call: bytes, number: int) -> Command | None:
@@ -145,33 +123,56 @@ class ConcurrentExecutor:
             self._loop.call_soon_threadsafe(self._heed, op, call, number)
         return heard
 
+    @abstractmethod
+    def _begin(self, running: Running) -> None:
+        """Begin to run a call, which then comes to `_answer` and `_stopped`, or to `_departed`."""
+
+    @abstractmethod
+    def _send_soon(self) -> None:
+        """Have what is collected sent."""
+
+    @abstractmethod
+    def _collect_later(self) -> None:
+        """Have `_collect` run by the loop in `COLLECT` seconds."""
+
     async def _serve(self) -> BaseException | None:
         try:
             self._ask()
             self._look_for_silence()
             return await self._ended
         finally:
+            self._over = True
             self._loop.remove_reader(self._listening[1])
 
-    # Reading and answering, in callbacks of the loop.
+    # Reading, in callbacks of the loop.
 
     def _read(self) -> None:
-        with self._departures():
-            self._asked = False
-            for entry, flat in self._mailbox.take_calls():
-                call = self._desk.open(entry, flat)
-                if call is not None and self._terminator is None:
-                    self._admit(call)
-            self._ask()
+        with self._lock, self._departures():
+            if self._mailbox.connection is self._listening[0]:
+                self._asked = False
+                self._take(self._mailbox.take_calls())
+        # After what has come, so that the outcome of a lone call is on its way before more is asked for.
+        self._loop.call_soon(self._ask)
+
+    def _take(self, found: list[tuple[bytes, list[Reply] | None]]) -> None:
+        for entry, flat in found:
+            call = self._desk.open(entry, flat)
+            if call is not None and self._terminator is None:
+                self._admit(call)
         if self._replies.unsent:
             # Of calls that were refused, or came again.
-            self._flush_soon()
+            self._send_soon()
 
     def _ask(self) -> None:
-        if not self._asked and self._in_hand < _IN_HAND and self._terminator is None and self._way_out is None:
-            self._mailbox.ask_for_calls()
-            self._asked = True
-        self._listen()
+        with self._lock, self._departures():
+            if self._wants_more():
+                self._mailbox.ask_for_calls()
+                self._asked = True
+            if self._mailbox.connection is not self._listening[0]:
+                self._loop.call_soon_threadsafe(self._listen)
+
+    def _wants_more(self) -> bool:
+        return not self._asked and self._in_hand < _IN_HAND and self._terminator is None and self._way_out is None
 
     def _look_for_silence(self) -> None:
         for wire in (self._mailbox.connection, self._replies.connection):
@@ -179,42 +180,24 @@ class ConcurrentExecutor:
                 wire.interrupt()
         self._loop.call_later(_LISTEN, self._look_for_silence)
 
-    def _collect(self) -> None:
-        self._collecting = False
-        with self._departures():
-            self._replies.collect()
-            self._collect_later()
-
-    def _collect_later(self) -> None:
-        # Nothing waits for the answers to commits, so being woken by each would only cost.
-        if self._replies.owes and not self._collecting:
-            self._collecting = True
-            self._loop.call_later(_COLLECT, self._collect)
-
-    def _flush(self) -> None:
-        self._flushing = False
-        with self._departures():
-            self._replies.flush()
-            self._collect_later()
-
     def _listen(self) -> None:
-        wire = self._mailbox.connection
-        known, number = self._listening
-        if known is not wire:
-            # A closed connection's number may be that of the new one by now.
-            if known is not None:
-                self._loop.remove_reader(number)
-            self._loop.add_reader(wire.fileno(), self._read)
-            self._listening = wire, wire.fileno()
+        with self._lock:
+            wire = self._mailbox.connection
+            known, number = self._listening
+            if known is not wire and not self._over:
+                # A closed connection's number may be that of the new one by now.
+                if known is not None:
+                    self._loop.remove_reader(number)
+                self._loop.add_reader(wire.fileno(), self._read)
+                self._listening = wire, wire.fileno()
 
-    @contextlib.contextmanager
-    def _departures(self) -> Iterator[None]:
-        try:
-            yield
-        except Departure as way_out:
-            self._end(way_out)
+    def _heed(self, op: str, call: bytes, number: int) -> None:
+        self._runner.streams.told(op, call, number)
+        running = self._running.get(call)
+        if op == "cancel" and running is not None and running.task is not None:
+            running.task.cancel()
 
-    # Running.
+    # Starting.
 
     def _admit(self, call: Call) -> None:
         if call.method == TERMINATE:
@@ -226,23 +209,38 @@ class ConcurrentExecutor:
         if group is None:
             known = ", ".join(sorted(set(self._groups) - {DEFAULT_GROUP})) or "none"
             told = ValueError(f"{call.method} was called in the concurrency group {name!r}; the actor's are: {known}")
-            self._answer(call, self._runner.failed(call, told))
+            self._desk.answer(call, self._runner.failed(call, told))
+            self._send_soon()
             return
         self._in_hand += 1
         group.waiting.append(call)
         self._fill(group)
 
     def _fill(self, group: Group) -> None:
-        while group.waiting and group.running < group.limit and self._way_out is None:
-            if time.monotonic_ns() > self._watch.certain_until and not self._stands():
-                return
+        while (running := self._next(group)) is not None:
+            self._begin(running)
+        self._look_for_the_end()
+
+    def _next(self, group: Group) -> Running | None:
+        """Return the next call of a group, which is noted as started; None when none may start."""
+        while group.waiting and group.running < group.limit and self._way_out is None and not self._over:
+            since = time.monotonic_ns()
+            if since > self._watch.certain_until and not self._stands():
+                return None
             self._in_hand -= 1
             call = group.waiting.popleft()
-            if self._desk.open_still(call):
-                self._start(call, group)
-            else:
+            twin = self._running.get(call.id)
+            if not self._desk.open_still(call):
                 self._repeat(call)
-        self._look_for_the_end()
+            elif twin is not None:
+                twin.twins.append(call)
+            else:
+                milliseconds, _, number = call.entry.partition(b"-")
+                slot = self._page.slot_claim((int(milliseconds), int(number)), call.method.encode())
+                running = self._running[call.id] = Running(call, group, slot, since)
+                group.running += 1
+                return running
+        return None
 
     def _stands(self) -> bool:
         """Tell whether this still is the present incarnation: it was stopped for long, perhaps."""
@@ -257,108 +255,62 @@ class ConcurrentExecutor:
             again = self._desk.repeated(call)
             if again is not None:
                 self._admit(again)
-        self._flush_soon()
+        self._send_soon()
 
-    def _start(self, call: Call, group: Group) -> None:
-        running = self._running.get(call.id)
-        if running is not None:
-            running.twins.append(call)
-            return
-        milliseconds, _, number = call.entry.partition(b"-")
-        slot = self._page.slot_claim((int(milliseconds), int(number)), call.method.encode())
-        running = _Running(call, group, slot)
-        self._running[call.id] = running
-        group.running += 1
-        if self._threads is None:
-            running.task = self._loop.create_task(self._run_here(running))
-        else:
-            self._threads.run(lambda: self._run_in_thread(running))
+    # Answering.
 
-    async def _run_here(self, running: _Running) -> None:
-        _current.set(running)
-        try:
-            outcome = await self._runner.run_here(running.call)
-        except BaseException as way_out:  # noqa: BLE001 - whatever it is, the actor leaves by it
-            running.settling = True
-            self._departed(running, way_out)
-        else:
-            running.settling = True
-            self._finished(running, outcome)
-
-    def _run_in_thread(self, running: _Running) -> None:
-        _current.set(running)
-        try:
-            outcome = self._runner.run(running.call)
-        except BaseException as way_out:  # noqa: BLE001 - whatever it is, the actor leaves by it
-            self._hand_back(self._departed, running, way_out)
-        else:
-            self._hand_back(self._finished, running, outcome)
-
-    def _hand_back(self, to: Callable[..., None], running: _Running, what: object) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: the actor has left without waiting for threads
-            self._loop.call_soon_threadsafe(to, running, what)
-
-    def _finished(self, running: _Running, outcome: Outcome) -> None:
-        if self._ended.done():
-            return
+    def _answer(self, running: Running, outcome: Outcome) -> None:
+        """Answer a call that has run, unless it ends the actor."""
         if running.leaving:
             self._ending.append(running.call)
         else:
-            self._answer(running.call, outcome)
-        self._stopped(running)
+            self._desk.answer(running.call, outcome)
 
-    def _departed(self, running: _Running, way_out: BaseException) -> None:
-        if self._ended.done():
-            return
-        self._ending.append(running.call)
-        if isinstance(way_out, ActorExit) or (isinstance(way_out, SystemExit) and not way_out.code):
-            self._leave(way_out)
-            self._stopped(running)
-        else:
-            self._end(way_out)
+    def _stopped(self, running: Running) -> None:
+        """Give back the room of a call that has run.
 
-    def _stopped(self, running: _Running) -> None:
+        Its outcome stands in the journal by now: it has run, whatever ends the process from here on.
+        """
         del self._running[running.call.id]
         self._page.slot_free(running.slot)
         running.group.running -= 1
         for twin in running.twins:
             self._repeat(twin)
-        self._fill(running.group)
-        if not self._asked:
-            with self._departures():
-                self._ask()
 
-    def _answer(self, call: Call, outcome: Outcome) -> None:
-        with self._departures():
-            self._desk.answer(call, outcome)
-            # Before the slot is given back: whatever ends the process now, the call has run, and its outcome stands.
-            self._replies.journal()
-        self._flush_soon()
-
-    def _flush_soon(self) -> None:
-        if len(self._running) <= 1 and not self._in_hand:
-            # Nothing else is about to finish that could go with it.
-            self._flush()
-        elif not self._flushing:
-            self._flushing = True
-            self._loop.call_soon(self._flush)
+    def _departed(self, running: Running, way_out: BaseException) -> None:
+        with self._lock:
+            if self._over:
+                return
+            self._ending.append(running.call)
+            if isinstance(way_out, ActorExit) or (isinstance(way_out, SystemExit) and not way_out.code):
+                self._leave(way_out)
+                self._stopped(running)
+                self._look_for_the_end()
+            else:
+                self._end(way_out)
 
     def _give(self, call: Call, item: Outcome) -> None:
-        if self._threads is None:
-            self._give_here(call, item)
-        else:
-            self._loop.call_soon_threadsafe(self._give_here, call, item)
+        with self._lock, self._departures():
+            if not self._over:
+                self._desk.give(call, item)
+                self._send_soon()
 
-    def _give_here(self, call: Call, item: Outcome) -> None:
+    def _send(self) -> None:
         with self._departures():
-            self._desk.give(call, item)
-        self._flush_soon()
+            self._replies.flush()
+            self._collect_soon()
 
-    def _heed(self, op: str, call: bytes, number: int) -> None:
-        self._runner.streams.told(op, call, number)
-        running = self._running.get(call)
-        if op == "cancel" and running is not None and running.task is not None:
-            running.task.cancel()
+    def _collect(self) -> None:
+        with self._lock, self._departures():
+            self._collecting = False
+            self._replies.collect()
+            self._collect_soon()
+
+    def _collect_soon(self) -> None:
+        # Nothing waits for the answers to commits, so being woken by each would only cost.
+        if (self._replies.owes or self._replies.unsent) and not self._collecting:
+            self._collecting = True
+            self._collect_later()
 
     # Leaving.
 
@@ -376,5 +328,14 @@ class ConcurrentExecutor:
 
     def _end(self, way_out: BaseException | None) -> None:
         """Leave now."""
-        if not self._ended.done():
-            self._ended.set_result(way_out)
+        with self._lock:
+            if not self._over:
+                self._over = True
+                self._loop.call_soon_threadsafe(self._ended.set_result, way_out)
+
+    @contextlib.contextmanager
+    def _departures(self) -> Iterator[None]:
+        try:
+            yield
+        except Departure as way_out:
+            self._end(way_out)

@@ -1,14 +1,13 @@
-"""Concurrency groups: how many calls run at once, and which ones wait; and the threads of a threaded actor."""
+"""Concurrency groups: how many calls run at once, and which ones wait."""
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections import deque
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import asyncio
 
     from callboard_broker.envelope import Call
 
@@ -20,30 +19,38 @@ class Group:
         limit: How many run at once.
     """
 
-    __slots__ = ("limit", "running", "waiting")
+    __slots__ = ("limit", "quick", "running", "waiting")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.running = 0
+        #: How many of these will be done at once, as far as is known.
+        self.quick = 0
         self.waiting: deque[Call] = deque()
 
 
-class Threads:
-    """Threads that run jobs, started when all others are busy. They are daemons: the end of an actor may not wait."""
+@dataclass(slots=True, eq=False)
+class Running:
+    """A call that runs.
 
-    def __init__(self) -> None:
-        self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._idle = threading.Semaphore(0)
-        self._count = 0
+    Attributes:
+        call: Which.
+        group: Whose room it takes.
+        slot: What tells of it on the status page.
+        since: When it was started, in monotonic nanoseconds.
+        task: On an async actor.
+        settling: Whether the user's code is done.
+        quick: Whether it is counted as one that will be done at once.
+        leaving: Whether it has called ``exit_actor()``, even if it caught what that raised.
+        twins: The same call, when it came again meanwhile.
+    """
 
-    def run(self, job: Callable[[], None]) -> None:
-        """Run a job in some thread; it must not raise."""
-        self._jobs.put(job)
-        if not self._idle.acquire(blocking=False):
-            self._count += 1
-            threading.Thread(target=self._work, name=f"callboard-call-{self._count}", daemon=True).start()
-
-    def _work(self) -> None:
-        while True:
-            self._jobs.get()()
-            self._idle.release()
+    call: Call
+    group: Group
+    slot: int
+    since: int
+    task: asyncio.Task[None] | None = None
+    settling: bool = False
+    quick: bool = False
+    leaving: bool = False
+    twins: list[Call] = field(default_factory=list)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from callboard import _context, _failures, _session
 from callboard._client import Client
+from callboard.worker._asynchronous import AsyncExecutor
 from callboard.worker._birth import read_creation
 from callboard.worker._calls import Desk
 from callboard.worker._charges import charge_submitted_while_restarting
-from callboard.worker._concurrent import DEFAULT_GROUP, ConcurrentExecutor
+from callboard.worker._concurrent import DEFAULT_GROUP
 from callboard.worker._executor import Line
 from callboard.worker._farewell import Farewell
 from callboard.worker._mailbox import Mailbox
@@ -22,6 +23,7 @@ from callboard.worker._parking import Parking
 from callboard.worker._runner import Runner, shown
 from callboard.worker._serial import SerialExecutor
 from callboard.worker._signals import ActorExit, Departure, Fenced, Lost, Terminated
+from callboard.worker._threaded import ThreadedExecutor
 from callboard.worker._watch import FENCED, FORSAKEN, Watch, place_of_actor, terminate_on_signal
 from callboard_broker import deaths, host
 from callboard_broker.journal import Journal
@@ -182,7 +184,8 @@ class Life:
         if self._loop is None:
             return SerialExecutor(self._mailbox, desk, runner, self._page, self._watch, self._seal_from_aside)
         line = Line(self._mailbox, replies, desk, self._page, self._watch)
-        return ConcurrentExecutor(line, runner, self._creation.info, self._limits, self._loop)
+        kind = AsyncExecutor if self._creation.info.asynchronous else ThreadedExecutor
+        return kind(line, runner, self._creation.info, self._limits, self._loop)
 
     def _told(self, op: str, call: bytes, number: int) -> Command | None:
         assert self._executor is not None

@@ -67,7 +67,7 @@ _NOTHING: Final = (b"", b"", b"")
 class Replies:
     """Send one incarnation's outcomes on a connection, and ask on it.
 
-    One thread uses it, but for the flusher, which only sends.
+    One thread at a time uses it, but for the flusher, which only sends.
 
     Args:
         settings: Which incarnation this is.
@@ -322,6 +322,8 @@ class Replies:
 
 def _commits(collected: list[_Collected]) -> list[bytes]:
     """Return the commands for what has been collected: one for each run of outcomes of one caller."""
+    if len(collected) == 1:
+        return [_alone(collected[0])]
     commands: list[bytes] = []
     for caller, run in itertools.groupby(collected, key=_CALLER):
         if caller is None:
