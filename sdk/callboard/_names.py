@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from callboard._handle import ActorHandle
+from callboard._lookups import Found
 from callboard._terms import terms_of
 from callboard.exceptions import ActorAlreadyExistsError
 from callboard_broker.operations import actors
@@ -34,18 +35,27 @@ _READ: Final = (
 def find(client: Client, namespace: str, name: str) -> ActorHandle | None:
     """Return a handle to the actor that bears a name, or None when nobody does who will live on."""
     key = client.keys.name(namespace, name)
-    expected = client.lookups.last(key) or "-"
-    bearer, stored = client.ask_all(("GET", key), _question(client, expected))
+    last = client.lookups.last(key)
+    expected = last.hold.actor if last else "-"
+    bearer, told = client.ask_all(("GET", key), _question(client, expected))
     actor = maybe_text(bearer)
     if actor is None:
         return None
-    record = _answer(stored) if actor == expected else _read(client, actor)
+    if actor != expected:
+        told = client.ask(*_question(client, actor))
+    found = last if last and actor == expected and told == last.told else _found(client, actor, told)
+    if found is None:
+        return None
+    client.lookups.keep(key, found)
+    return ActorHandle(found.hold, found.info, found.terms)
+
+
+def _found(client: Client, actor: str, told: Reply) -> Found | None:
+    record = _answer(told)
     if record is None or _stale(record):
         return None
     info = client.class_info(record.definition)
-    hold = client.holdings.hold(actor)
-    client.lookups.keep(key, hold)
-    return ActorHandle(hold, info, terms_of(record, info))
+    return Found(client.holdings.hold(actor), info, terms_of(record, info), told)
 
 
 def claim(

@@ -1,12 +1,15 @@
 """Lookups: holds are kept for a moment, and for no longer."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from callboard import _lookups
-from callboard._lookups import Lookups
+from callboard._definition import ClassInfo
+from callboard._lookups import Found, Lookups
+from callboard._terms import Terms
 
 
 class Clock:
@@ -33,11 +36,10 @@ class Clock:
             task()
 
 
-class Hold:
-    """What is held."""
-
-    def __init__(self, actor: str) -> None:
-        self.actor = actor
+def found(actor: str) -> Found:
+    """Make what is found of an actor."""
+    held: Any = SimpleNamespace(actor=actor)
+    return Found(held, ClassInfo("Counter", "sha", {}), Terms(), [actor.encode()])
 
 
 @pytest.fixture
@@ -57,10 +59,10 @@ def lookups(clock: Clock) -> Lookups:
 
 def test_what_was_found_is_known_for_a_moment(lookups: Lookups, clock: Clock) -> None:
     """Then it is forgotten, and nothing is due any more."""
-    held: Any = Hold("one")
+    one = found("one")
     assert lookups.last(b"name") is None
-    lookups.keep(b"name", held)
-    assert lookups.last(b"name") == "one"
+    lookups.keep(b"name", one)
+    assert lookups.last(b"name") is one
     clock.advance(0.03)
     assert lookups.last(b"name") is None
     assert not clock.due
@@ -69,9 +71,9 @@ def test_what_was_found_is_known_for_a_moment(lookups: Lookups, clock: Clock) ->
 def test_looking_up_again_prolongs_it(lookups: Lookups, clock: Clock) -> None:
     """By one duty at a time, however often that happens; the latest bearer counts."""
     for number in range(50):
-        held: Any = Hold(str(number))
-        lookups.keep(b"name", held)
-        assert lookups.last(b"name") == str(number)
+        bearer = found(str(number))
+        lookups.keep(b"name", bearer)
+        assert lookups.last(b"name") is bearer
         assert len(clock.due) == 1
         clock.advance(0.015)
     clock.advance(0.03)
