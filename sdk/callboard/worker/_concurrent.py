@@ -297,8 +297,10 @@ class ConcurrentExecutor(ABC):
 
     def _send(self) -> None:
         with self._departures():
-            self._replies.flush()
-            self._collect_soon()
+            # Once it is over, the main thread uses the connection without the lock.
+            if not self._over:
+                self._replies.flush()
+                self._collect_soon()
 
     def _collect(self) -> None:
         with self._lock, self._departures():

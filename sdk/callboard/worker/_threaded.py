@@ -64,6 +64,7 @@ class ThreadedExecutor(ConcurrentExecutor):
         self._threads = Threads()
         #: Methods that were quick when they ran last.
         self._quick: set[str] = set()
+        self._only = next(iter(self._groups.values())) if len(self._groups) == 1 else None
         self._looking = False
 
     def _begin(self, running: Running) -> None:
@@ -120,8 +121,9 @@ class ThreadedExecutor(ConcurrentExecutor):
     def _wants_more(self) -> bool:
         if not super()._wants_more():
             return False
-        if any(group.quick for group in self._groups.values()):
-            # Asked for by the thread that is to be free at once, and then answered when it needs them.
+        if self._only is not None and self._only.quick:
+            # The thread that is to be free at once asks, when it needs them. What is read is not known before, so an
+            # actor with several groups reads on: no call of one waits for those of another.
             self._look_later()
             return False
         return True
