@@ -45,11 +45,13 @@ class Wire:
     reading or writing it is broken for good, because request and reply could no longer be paired.
     """
 
-    __slots__ = ("_asked_at", "_poll", "_reader", "_socket", "broken")
+    __slots__ = ("_asked_at", "_pending", "_poll", "_reader", "_socket", "broken")
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
         self._reader = hiredis.Reader()
+        #: Of a TLS connection: how many bytes it has read already.
+        self._pending: Callable[[], int] | None = getattr(connected, "pending", None)
         self._poll = select.poll()
         self._poll.register(connected, select.POLLIN)
         self.broken = False
@@ -178,14 +180,9 @@ class Wire:
         """
         return bool(self._asked_at) and time.monotonic() - self._asked_at > SILENCE
 
-    @contextlib.contextmanager
-    def patience(self, size: int) -> Iterator[None]:
+    def be_patient(self, size: int) -> None:
         """Have waiting in `receive` last until more than so many bytes are there, the peer has gone, or `hurry`."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size + 1)
-        try:
-            yield
-        finally:
-            self.hurry()
 
     def hurry(self) -> None:
         """End the patience, from a signal handler, too: a wait that it interrupted goes on without."""
@@ -218,8 +215,7 @@ class Wire:
 
         What is readable may turn out to be half a reply; the rest is then on its way.
         """
-        pending = getattr(self._socket, "pending", None)
-        if pending is not None and pending():
+        if self._pending is not None and self._pending():
             return True
         return bool(self._poll.poll(milliseconds))
 

@@ -115,7 +115,7 @@ class Client:
 
     def now_ms(self) -> int:
         """Return the wall clock in milliseconds; it only bounds the age of replayed entries."""
-        return int(time.time() * 1000)
+        return time.time_ns() // 1_000_000
 
     def ask(self, *command: Argument) -> Reply:
         """Send a question on a connection of its own and return the answer.

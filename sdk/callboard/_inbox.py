@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from callboard.exceptions import RaySystemError
 from callboard_broker.envelope import open_outcome
 from callboard_broker.errors import BrokerUnreachableError, EnvelopeError
-from callboard_broker.wire import checked, pairs, stream_entries
+from callboard_broker.wire import HOLE, checked, pairs, stream_entries, template
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,6 +66,7 @@ class Inbox:
         self._signer = signer
         self._deliver = deliver
         self._wire = connect()
+        self._more = template("XREAD", "COUNT", _COUNT, "BLOCK", _BLOCK_MS, "STREAMS", key, HOLE)
         self._last = b"0-1"
         self._asked = False
         self._leading = threading.Lock()
@@ -157,7 +158,7 @@ class Inbox:
         try:
             wire = self._wire
             if not self._asked:
-                wire.send(("XREAD", "COUNT", _COUNT, "BLOCK", _BLOCK_MS, "STREAMS", self._key, self._last))
+                wire.send_packed(self._more % (len(self._last), self._last))
                 self._asked = True
             if not wire.readable(min(_SHORT_MS, int(remaining * 1000) + 1)):
                 self._outbound.collect()

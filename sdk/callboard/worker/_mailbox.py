@@ -101,9 +101,12 @@ class Mailbox(Replies):
                 self._read_answers()
             if self._owed:
                 # Being woken by the answer to a lone commit, only to wait again, would cost as much as running a call.
-                with self._wire.patience(_LONE_ANSWER):
+                self._wire.be_patient(_LONE_ANSWER)
+                try:
                     self._before_waiting()
                     self._read_answers()
+                finally:
+                    self._wire.hurry()
             self.waiting = True
             self._before_waiting()
             reply = self._wire.receive()
