@@ -19,6 +19,8 @@ __all__ = ["ACTS", "Act"]
 _BOUND: Final = 15.0
 #: Seconds between deaths of the server, so that everybody has come back from one before the next.
 _APART: Final = (1.0, 2.0)
+#: After an outage of 5 s: one per minute, or one in a storm that is shorter.
+_REST_OF_A_MINUTE: Final = (55.0, 55.0)
 #: Nothing that strikes ends a process, so nothing may be restarted; and a full server refuses calls, in so many words.
 _STEADY: Final = Rules(_BOUND, restarts=False)
 _REFUSING: Final = Rules(_BOUND, frozenset({"BrokerRefusedError"}), restarts=False)
@@ -63,7 +65,7 @@ ACTS: Final = (
     Act("disk", server.FULL_DISK, Setting(fsync="everysec"), _REFUSING),
     Act("network", network.LOSSES, Setting(proxied=True)),
     Act("silence", network.GONE_SILENT, Setting(proxied=True), Rules(60.0)),
-    Act("blackout", server.BLACKOUT, Setting(fsync="everysec", heartbeat_timeout=15.0), _STEADY, pause=(5.0, 10.0)),
+    Act("blackout", server.BLACKOUT, Setting(fsync="everysec", heartbeat_timeout=15.0), _STEADY, _REST_OF_A_MINUTE),
     Act(
         "everything",
         (*workers.KILLED, *workers.STOPPED, *parties.SUPERVISORS, *parties.CALLERS, *server.KILLED, *server.CUT,
