@@ -68,6 +68,8 @@ class Client:
         self.keys = broker.keys
         self.identity = identity
         self.id = identity.id
+        #: On the wall clock, less what the clock that nobody sets said.
+        self._joined_at = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
         #: What calls wait for their outcomes, by call.
         self.pending: dict[bytes, Result] = {}
         #: Classes that this client knows, by content.
@@ -114,8 +116,8 @@ class Client:
         self.housekeeper.start()
 
     def now_ms(self) -> int:
-        """Return the wall clock in milliseconds; it only bounds the age of replayed entries."""
-        return int(time.time() * 1000)
+        """Return the wall clock in milliseconds, which only bounds the age of replayed entries; it never goes back."""
+        return int(1000 * max(time.time(), self._joined_at + time.clock_gettime(time.CLOCK_BOOTTIME)))
 
     def ask(self, *command: Argument) -> Reply:
         """Send a question on a connection of its own and return the answer.
