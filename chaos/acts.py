@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from chaos.checker import Rules
-from chaos.nemesis import network, parties, server, visitors, workers
+from chaos.nemesis import accidents, network, parties, server, visitors, workers
 from chaos.theatre import Setting
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ _REST_OF_A_MINUTE: Final = (55.0, 55.0)
 #: Nothing that strikes ends a process, so nothing may be restarted; and a full server refuses calls, in so many words.
 _STEADY: Final = Rules(_BOUND, restarts=False)
 _REFUSING: Final = Rules(_BOUND, frozenset({"BrokerRefusedError"}), restarts=False)
+#: What an operator has deleted is gone, and whoever needs it is told so.
+_DESTROYED: Final = Rules(_BOUND, frozenset({"ActorDiedError", "ActorUnavailableError", "ClientGoneError"}))
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ ACTS: Final = (
     Act("zombies", workers.STOPPED, rules=_STEADY),
     Act("supervisors", parties.SUPERVISORS),
     Act("adoption", parties.TAKEN_OVER, Setting(heartbeat_timeout=5.0), _STEADY),
+    Act("forsaken", parties.FORSAKEN),
     Act("callers", parties.CALLERS),
     Act("nodes", parties.NODE_FROZEN, Setting(nodes=2)),
     Act("partition", parties.NODE_CUT_OFF, Setting(nodes=2, proxied=True)),
@@ -61,6 +64,7 @@ ACTS: Final = (
     Act("rollback", server.PUT_BACK, Setting(fsync="always"), Rules(_BOUND, forgets=True)),
     Act("connections", server.CUT, Setting(heartbeat_timeout=5.0), _STEADY),
     Act("scripts", server.FORGOTTEN, rules=_STEADY),
+    Act("accidents", accidents.ACCIDENTS, rules=_DESTROYED),
     Act("memory", server.FULL_MEMORY, rules=_REFUSING),
     Act("disk", server.FULL_DISK, Setting(fsync="everysec"), _REFUSING),
     Act("network", network.LOSSES, Setting(proxied=True)),

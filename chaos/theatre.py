@@ -172,6 +172,32 @@ class Theatre:
         """Let a program come, do something and go; tell whether it could."""
         return self._begin(errand).wait(_LAST_OUTCOMES) == 0
 
+    def inboxes(self) -> list[str]:
+        """Return the keys of the inboxes of callers."""
+        callers = {str(process.pid) for process in self.callers()}
+        names = [self._text(name) for name in self.redis.smembers("cb:{0}:clients")]
+        pids = {name: self._text(self.redis.hget(f"cb:{{0}}:client:{name}", "pid")) for name in names}
+        return sorted(f"cb:{{0}}:client:{name}:inbox" for name, pid in pids.items() if pid in callers)
+
+    def forget_actor(self, actor: str) -> None:
+        """Delete what is left of an actor whose record somebody has deleted or overwritten."""
+        names = [key for key in self.redis.scan_iter("cb:{0}:name:*") if self._text(self.redis.get(key)) == actor]
+        self.redis.delete(*names, *self.redis.scan_iter(f"cb:{{0}}:actor:{actor}*"))
+        self.redis.srem("cb:{0}:actors", actor)
+
+    def restore(self) -> None:
+        """Have everything there again that was there in the beginning: supervisors, actors, callers."""
+        for node in self.nodes:
+            if not node.runs:
+                node.start()
+        self._run("open")
+        for name, process in list(self._callers.items()):
+            if process.poll() is not None:
+                del self._callers[name]
+                if process.returncode:
+                    raise RuntimeError(f"{name} ended with the exit code {process.returncode}")
+                self.admit_caller()
+
     def cut_connections(self) -> int:
         """Have the server close the connections of all others; return how many there were."""
         return int(self.redis.client_kill_filter(_type="normal", skipme=True))

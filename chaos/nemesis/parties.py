@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from chaos.node import Node
     from chaos.theatre import Theatre
 
-__all__ = ["CALLERS", "NODE_CUT_OFF", "NODE_FROZEN", "SUPERVISORS", "TAKEN_OVER"]
+__all__ = ["CALLERS", "FORSAKEN", "NODE_CUT_OFF", "NODE_FROZEN", "SUPERVISORS", "TAKEN_OVER"]
 
 #: Seconds in which a new supervisor must have control of all actors.
 _CONTROL: Final = 5.0
@@ -53,6 +53,20 @@ def _supervisor_replaced(theatre: Theatre) -> Iterator[int]:
 
     wait_until(taken_over, what="a new supervisor to have control", timeout=_CONTROL)
     yield 1
+
+
+@contextlib.contextmanager
+def _supervisors_gone(theatre: Theatre) -> Iterator[int]:
+    """Kill the supervisors and start no others until every worker has ended by itself."""
+    workers = theatre.workers()
+    for node in theatre.nodes:
+        node.kill()
+    try:
+        wait_until(lambda: not theatre.workers(), what="workers to end that nobody looks after", timeout=_GONE)
+        yield len(workers)
+    finally:
+        for node in theatre.nodes:
+            node.start()
 
 
 @contextlib.contextmanager
@@ -152,6 +166,7 @@ CALLERS: Final = (
     Fault("caller killed", _caller_killed),
     Fault("caller stopped", _caller_stopped, (0.1, 3.0)),
 )
+FORSAKEN: Final = (Fault("no supervisor", _supervisors_gone),)
 TAKEN_OVER: Final = (Fault("supervisor replaced", _supervisor_replaced),)
 NODE_FROZEN: Final = (Fault("node frozen", _lost(lambda _, node: _frozen(node.everybody()))),)
 NODE_CUT_OFF: Final = (Fault("node cut off", _lost(_cut_off)),)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias
 
 from callboard_broker import host, windows
 from callboard_broker.errors import BrokerError
-from callboard_broker.wire import Wire, fields, items, maybe_text, stream_entries, text
+from callboard_broker.wire import Wire, checked, fields, items, maybe_text, stream_entries, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,9 +121,8 @@ class Watch:
         if self._wire is None:
             self._wire = settings.broker.connect(f"watch:{place.whose}")
         looked_at = time.monotonic_ns()
-        record, about, *_ = self._wire.pipeline(
-            [place.question, ("HMGET", keys.node(self._node), "beat", "pid", "start_time"), *place.beside]
-        )
+        questions = [place.question, ("HMGET", keys.node(self._node), "beat", "pid", "start_time"), *place.beside]
+        record, about, *_ = map(checked, self._wire.pipeline(questions))
         token, node = (maybe_text(part) for part in items(record))
         if token != place.answer and not self._stopped:
             fall(self._page, "a newer incarnation took over, or the actor was ended")
@@ -143,7 +142,8 @@ class Watch:
         assert self._wire is not None
         keys = self._settings.broker.keys
         nodes = [text(node) for node in items(self._wire.call("SMEMBERS", keys.nodes))]
-        found = self._wire.pipeline([("HMGET", keys.node(node), "beat", "pid", "start_time", "host") for node in nodes])
+        questions = [("HMGET", keys.node(node), "beat", "pid", "start_time", "host") for node in nodes]
+        found = map(checked, self._wire.pipeline(questions))
         nobody: list[Reply] = [None, None, None]
         here = [about[:3] for about in map(items, found) if maybe_text(about[3]) == self._settings.host]
         return next((about for about in here if _lives(*map(maybe_text, about[1:]))), nobody)
