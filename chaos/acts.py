@@ -6,10 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from chaos.checker import Rules
-from chaos.nemesis import accidents, network, parties, server, visitors, workers
+from chaos.clocks import none_can_be_set
+from chaos.host import none_can_be_had
+from chaos.nemesis import accidents, clocks, network, parties, server, visitors, workers
 from chaos.theatre import Setting
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from chaos.nemesis.fault import Fault
 
 __all__ = ["ACTS", "Act"]
@@ -39,6 +43,7 @@ class Act:
         rules: What the history is held to.
         pause: Seconds between two strikes, at least and at most.
         least: How often something must have been hit, in all, per fault.
+        hindrance: Tells why it cannot be played on this machine; nothing when it can.
     """
 
     name: str
@@ -47,6 +52,7 @@ class Act:
     rules: Rules = field(default_factory=lambda: Rules(_BOUND))
     pause: tuple[float, float] = (0.05, 0.5)
     least: int = 1
+    hindrance: Callable[[], str] = str
 
 
 ACTS: Final = (
@@ -58,6 +64,8 @@ ACTS: Final = (
     Act("callers", parties.CALLERS),
     Act("nodes", parties.NODE_FROZEN, Setting(nodes=2)),
     Act("partition", parties.NODE_CUT_OFF, Setting(nodes=2, proxied=True)),
+    Act("hosts", (*parties.HOST_CUT_OFF, *network.UNPLUGGED), Setting(nodes=2, apart=True), hindrance=none_can_be_had),
+    Act("clocks", clocks.JUMPS, Setting(clocks=True), _STEADY, hindrance=none_can_be_set),
     Act("visitors", visitors.VISITORS),
     Act("always", server.KILLED, Setting(fsync="always", heartbeat_timeout=5.0), _STEADY, pause=_APART),
     Act("everysec", server.KILLED, Setting(fsync="everysec", heartbeat_timeout=5.0), _STEADY, pause=_APART),

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from dataclasses import dataclass
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Any, Final
 
+from callboard_broker import timing
 from callboard_broker.errors import ForgedEntryError, MalformedEntryError, StaleEntryError
 from callboard_broker.wire import HOLE, template
 
@@ -202,7 +202,7 @@ def open_call(signer: Signer, entry: bytes, flat: Sequence[Reply]) -> Call:
     opened = Call(entry, call, int(number), method.decode(), int(budget), opts[0] if opts else b"", body)
     latest = int(moment) + STALE_MS
     # The actor takes no call after the one that ends it, and would never end without it.
-    if int(entry[: entry.find(b"-")]) > latest and time.time() * 1000 > latest and opened.method != TERMINATE:
+    if int(entry[: entry.find(b"-")]) > latest and timing.earliest_ms() > latest and opened.method != TERMINATE:
         refusal = StaleEntryError(f"entry {entry.decode()} was signed more than an hour before it was posted")
         refusal.call = opened
         raise refusal

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -20,6 +21,18 @@ _ENVIRONMENT: Final = {
     "CALLBOARD_HEARTBEAT_TIMEOUT": "heartbeat_timeout",
     "CALLBOARD_IDLE_TIMEOUT": "idle_timeout",
 }
+#: What the wall clock said when this process began, less what the one said that nobody sets.
+_BEGAN: Final = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def latest_ms() -> int:
+    """Return the wall clock in milliseconds, as if it had never been put back since this process began."""
+    return int(1000 * max(time.time(), _BEGAN + time.clock_gettime(time.CLOCK_BOOTTIME)))
+
+
+def earliest_ms() -> int:
+    """Return the wall clock in milliseconds, as if it had never been put ahead since this process began."""
+    return int(1000 * min(time.time(), _BEGAN + time.clock_gettime(time.CLOCK_BOOTTIME)))
 
 
 @dataclass(frozen=True, slots=True)

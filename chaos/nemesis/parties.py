@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from chaos.node import Node
     from chaos.theatre import Theatre
 
-__all__ = ["CALLERS", "FORSAKEN", "NODE_CUT_OFF", "NODE_FROZEN", "SUPERVISORS", "TAKEN_OVER"]
+__all__ = ["CALLERS", "FORSAKEN", "HOST_CUT_OFF", "NODE_CUT_OFF", "NODE_FROZEN", "SUPERVISORS", "TAKEN_OVER"]
 
 #: Seconds in which a new supervisor must have control of all actors.
 _CONTROL: Final = 5.0
@@ -127,6 +127,17 @@ def _cut_off(theatre: Theatre, node: Node) -> Iterator[int]:
         link.tell("flow")
 
 
+@contextlib.contextmanager
+def _unplugged(theatre: Theatre, node: Node) -> Iterator[int]:
+    """Let nothing pass between a node's host and the others; what was on its way is sent again, or never."""
+    host = theatre.hosts[theatre.nodes.index(node)]
+    host.unplug()
+    try:
+        yield 1
+    finally:
+        host.plug_in()
+
+
 def _lost(how: Callable[[Theatre, Node], AbstractContextManager[int]]) -> Strike:
     @contextlib.contextmanager
     def strike(theatre: Theatre) -> Iterator[int]:
@@ -170,3 +181,4 @@ FORSAKEN: Final = (Fault("no supervisor", _supervisors_gone),)
 TAKEN_OVER: Final = (Fault("supervisor replaced", _supervisor_replaced),)
 NODE_FROZEN: Final = (Fault("node frozen", _lost(lambda _, node: _frozen(node.everybody()))),)
 NODE_CUT_OFF: Final = (Fault("node cut off", _lost(_cut_off)),)
+HOST_CUT_OFF: Final = (Fault("host cut off", _lost(_unplugged)),)

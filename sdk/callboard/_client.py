@@ -68,8 +68,6 @@ class Client:
         self.keys = broker.keys
         self.identity = identity
         self.id = identity.id
-        #: On the wall clock, less what the clock that nobody sets said.
-        self._joined_at = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
         #: What calls wait for their outcomes, by call.
         self.pending: dict[bytes, Result] = {}
         #: Classes that this client knows, by content.
@@ -114,10 +112,6 @@ class Client:
         self.pausing: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
         self._confirming = False
         self.housekeeper.start()
-
-    def now_ms(self) -> int:
-        """Return the wall clock in milliseconds, which only bounds the age of replayed entries; it never goes back."""
-        return int(1000 * max(time.time(), self._joined_at + time.clock_gettime(time.CLOCK_BOOTTIME)))
 
     def ask(self, *command: Argument) -> Reply:
         """Send a question on a connection of its own and return the answer.

@@ -6,10 +6,9 @@ Their actors end, what they held is released, and their keys go, in an order tha
 from __future__ import annotations
 
 import logging
-import time
 from typing import TYPE_CHECKING
 
-from callboard_broker import deaths, ids
+from callboard_broker import deaths, ids, timing
 from callboard_broker.envelope import TERMINATE, call_fields
 from callboard_broker.operations import actors, clients
 from callboard_broker.wire import integer, maybe_text
@@ -144,7 +143,7 @@ class Burial:
             0,
             TERMINATE.encode(),
             0,
-            int(time.time() * 1000),
+            timing.latest_ms(),
             b"",
             b"",
         )

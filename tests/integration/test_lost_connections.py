@@ -143,6 +143,22 @@ def test_i8_calls_whose_entries_are_deleted_are_not_waited_for(
     look.call("DEL", f"{mailbox}:elsewhere")
 
 
+@pytest.mark.parametrize("at_once", [1, 4])
+@pytest.mark.parametrize("part", ["seen", "attempts", "control"])
+def test_i8_an_actor_one_of_whose_keys_is_overwritten_goes_on(
+    own_stage: Stage, notes: Notes, gate: Path, part: str, at_once: int
+) -> None:
+    """What is put in its place is deleted when it is in the way; no result is lost, and nobody is restarted."""
+    actor: Any = callboard.remote(Mortal).options(max_concurrency=at_once).remote(str(notes.path))
+    running = actor.behind.remote(str(gate))
+    wait_until(lambda: notes.count("behind"), what="the call to start")
+    own_stage.wire.call("SET", getattr(own_stage.broker.keys, part)(actor._actor_id), "nonsense")
+    later = actor.note.remote("later")
+    gate.touch()
+    assert callboard.get([running, later], timeout=BOUND) == ["behind", "later"]
+    assert notes.count("init") == 1
+
+
 @pytest.mark.parametrize("accident", [("DEL", "{}"), ("SET", "{}", "nonsense")], ids=lambda accident: accident[0])
 def test_i8_calls_of_an_actor_whose_record_is_lost_are_not_waited_for(
     own_stage: Stage, notes: Notes, gate: Path, accident: tuple[str, ...]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from callboard_broker.wire import text
+from callboard_broker.operations import clients
+from callboard_broker.wire import items, text
 
 if TYPE_CHECKING:
     from callboard_supervisor.house import House
@@ -32,20 +33,14 @@ class Order:
             return
         link.misled = False
         keys = link.keys
-        # These first, as they tell which others there are.
-        self._look_through(keys.shared())
-        self._look_through(
-            {
-                **{key: kind for actor in link.members(keys.actors) for key, kind in keys.of_actor(actor).items()},
-                **{key: kind for client in link.members(keys.clients) for key, kind in keys.of_client(client).items()},
-                **{key: kind for node in link.members(keys.nodes) for key, kind in keys.of_node(node).items()},
-            }
-        )
+        # This first, as it tells which others there are.
+        self._mend(keys.shared())
+        for types, names in (
+            (keys.of_actor, keys.actors), (keys.of_client, keys.clients), (keys.of_node, keys.nodes)
+        ):  # fmt: skip
+            for name in link.members(names):
+                self._mend(types(name))
 
-    def _look_through(self, right: dict[bytes, str]) -> None:
-        link = self._house.link
-        found = map(text, link.pipeline([("TYPE", key) for key in right]))
-        for (key, kind), actual in zip(right.items(), found, strict=True):
-            if actual not in {"none", kind}:
-                _log.error("%s is a %s and should be a %s: it is deleted", text(key), actual, kind)
-                link.call("DEL", key)
+    def _mend(self, types: dict[bytes, str]) -> None:
+        for key in items(self._house.link.call(*clients.mend(types))):
+            _log.error("%s held something that callboard does not put there: it is deleted", text(key))
