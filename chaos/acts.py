@@ -28,8 +28,12 @@ _REST_OF_A_MINUTE: Final = (55.0, 55.0)
 #: Nothing that strikes ends a process, so nothing may be restarted; and a full server refuses calls, in so many words.
 _STEADY: Final = Rules(_BOUND, restarts=False)
 _REFUSING: Final = Rules(_BOUND, frozenset({"BrokerRefusedError"}), restarts=False)
-#: What an operator has deleted is gone, and whoever needs it is told so.
-_DESTROYED: Final = Rules(_BOUND, frozenset({"ActorDiedError", "ActorUnavailableError", "ClientGoneError"}))
+#: What an operator has deleted is gone, and whoever needs it is told so, as is whoever meets what was put there.
+_DESTROYED: Final = Rules(
+    _BOUND,
+    frozenset({"ActorDiedError", "ActorUnavailableError", "BrokerRefusedError", "ClientGoneError"}),
+    loses=True,
+)
 
 
 @dataclass(frozen=True)
