@@ -32,7 +32,7 @@ from callboard_broker.broker import WHO_ARE_YOU, server_id
 from callboard_broker.deaths import STATUS_HEARD, STATUS_OK, STATUS_SEGMENT, STATUS_WANTED
 from callboard_broker.errors import BrokerRefusedError, BrokerUnreachableError
 from callboard_broker.operations import calls, clients
-from callboard_broker.wire import Reply, checked
+from callboard_broker.wire import Reply, checked, integer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,7 +85,7 @@ class Client:
         checked(registered)
         self._leaving = threading.Event()
         self.recovery = Recovery(self, server_id(server))
-        self.outbound = Outbound(lambda: self._connect("out"), self.recovery.recall, self._leaving)
+        self.outbound = Outbound(self._connect_outbound, self.recovery.recall, self._leaving)
         self.housekeeper = Housekeeper(self._beat, beat_interval)
         self.holdings = Holdings(self)
         self.lookups = Lookups(self.housekeeper)
@@ -297,6 +297,23 @@ class Client:
         if self.identity.kind == "driver":
             # A worker whose supervisor is gone leaves by itself.
             self.supervision.look()
+
+    def _connect_outbound(self) -> Wire:
+        wire = self._connect("out")
+        if self.identity.kind != "worker":
+            return wire
+        try:
+            # It may be replaced while it is stopped, or cut off. What it still sends then must not arrive: whoever
+            # declares it dead closes this connection, and it gets no other.
+            connection = integer(wire.call("CLIENT", "ID"))
+            wire.call(*clients.connect(self.keys, self.id, connection))
+        except BrokerRefusedError as refusal:
+            wire.close()
+            raise BrokerUnreachableError(f"a worker that was declared dead may not send any more: {refusal}") from None
+        except BaseException:
+            wire.close()
+            raise
+        return wire
 
     def _connect(self, role: str) -> Wire:
         # Nobody should wait for a server that is gone when all that is left to do is to say goodbye.

@@ -30,6 +30,11 @@ def beat_node(keys: Keyspace, node: str, fields: Sequence[Argument] = ()) -> Com
     return script("beat").eval([keys.node(node), keys.node(node)], list(fields))
 
 
+def connect(keys: Keyspace, client: str, connection: int) -> Command:
+    """Note by which connection a client sends, as the server numbers them."""
+    return script("connect").eval([keys.client(client), keys.inbox(client)], [client, connection])
+
+
 def mend(types: Mapping[bytes, str]) -> Command:
     """Delete those of some keys that hold something of another type than they should."""
     return script("mend").eval(list(types), list(types.values()))
