@@ -84,6 +84,7 @@ class Client:
         registered, server = self.asker.pipeline([clients.register(self.keys, identity), WHO_ARE_YOU])
         checked(registered)
         self._leaving = threading.Event()
+        self._of_parent = False
         self.recovery = Recovery(self, server_id(server))
         self.outbound = Outbound(self._connect_outbound, self.recovery.recall, self._leaving)
         self.housekeeper = Housekeeper(self._beat, beat_interval)
@@ -218,6 +219,11 @@ class Client:
         Raises:
             RaySystemError: This client is closed.
         """
+        if self._of_parent:
+            raise RaySystemError(
+                f"{thing!r} belongs to the process that this one was forked from, which has the connections. Get a new "
+                "one here, for example by get_actor()."
+            )
         if self.closed:
             raise RaySystemError(
                 f"{thing!r} was used after shutdown(): it belongs to a callboard that this process has left. Call "
@@ -244,6 +250,13 @@ class Client:
         """Return the calls of this client that have no outcome yet, with their results."""
         with self.outbound.lock:
             return [*self.pending.items(), *self.tasks.waiting, *self.calls.waiting]
+
+    def leave_to_parent(self) -> None:
+        """Use nothing of this client in a process that was forked: two that read what comes would mix it up."""
+        self._of_parent = True
+        # Another one, as somebody may have held its lock when this process was forked.
+        self._leaving = threading.Event()
+        self._leaving.set()
 
     def close(self, *, goodbye: bool) -> None:
         """Leave the callboard: what was noted and sent so far counts; whoever waits for open calls gets an error.
