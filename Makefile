@@ -34,8 +34,12 @@ check: .venv/developed  ## lint, format, types, layers and sizes
 test: .venv/developed  ## run the whole suite
 	$(BIN)/python -m pytest -q
 
+.venv/upset: .venv/developed
+	$(BIN)/python -m pip install --quiet --group chaos
+	@touch $@
+
 .PHONY: chaos
-chaos: .venv/developed  ## kill, stop and cut things for CHAOS_MINUTES (10), and judge what callers saw
+chaos: .venv/upset  ## kill, stop and cut things for CHAOS_MINUTES (10), and judge what callers saw
 	$(BIN)/python -m chaos --minutes $(or $(CHAOS_MINUTES),10)
 
 .PHONY: churn

@@ -16,7 +16,7 @@ from chaos.play import play
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from chaos.acts import Act
     from chaos.play import Review
@@ -54,6 +54,11 @@ def main() -> int:
         for act in acts:
             console.print(f"{act.name}: {', '.join(fault.name for fault in act.faults)}", highlight=False)
         return 0
+    hindered = {act.name: why for act in acts if (why := act.hindrance())}
+    acts = [act for act in acts if act.name not in hindered]
+    if not acts:
+        console.print(f"nothing is played: {_listed(hindered)}", highlight=False)
+        return 2
     seed = secrets.randbelow(1_000_000) if wanted.seed is None else wanted.seed
     seconds = wanted.seconds or max(_SHORTEST, wanted.minutes * 60 / len(acts) - _AROUND)
     console.print(f"seed {seed}, {len(acts)} acts, storms of {seconds:.0f} s", highlight=False)
@@ -61,7 +66,13 @@ def main() -> int:
     report.show(reviews, console)
     broken = [review.act for review in reviews if review.breaches]
     console.print(f"not as promised: {', '.join(broken)}" if broken else "as promised", highlight=False)
+    if hindered:
+        console.print(f"not played: {_listed(hindered)}", highlight=False)
     return 1 if broken else 0
+
+
+def _listed(hindered: Mapping[str, str]) -> str:
+    return "; ".join(f"{name}, as {why}" for name, why in hindered.items())
 
 
 def _play_all(acts: Sequence[Act], seed: int, seconds: float, console: Console) -> list[Review]:

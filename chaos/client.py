@@ -18,6 +18,7 @@ from chaos.history import Kind, Pen
 from chaos.roles import NAMESPACE, ROLES, Role
 
 import callboard as ray
+from callboard_broker.errors import ClientGoneError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,9 +50,11 @@ class Caller:
         self._directory = directory
         self._name = name
         self._pen = Pen(directory, name)
+        #: This process is no member any more, whoever decided that.
+        self._gone = threading.Event()
 
     def run(self) -> None:
-        """Call all actors until told to stop, and wait for what is in flight."""
+        """Call all actors until told to stop, or until no member any more, and wait for what is in flight."""
         threads = [threading.Thread(target=self._call, args=(role,)) for role in ROLES]
         for thread in threads:
             thread.start()
@@ -59,29 +62,45 @@ class Caller:
             thread.join()
 
     def _call(self, role: Role) -> None:
-        actor: Any = ray.get_actor(role.name)
+        actor: Any = None
         chance = random.Random(f"{self._name} {role.name}")
         flying: deque[tuple[int, Any]] = deque()
         for number in self._numbers():
+            actor = actor or self._find(role)
+            if actor is None:
+                continue
             self._pen.write(Kind.INVOKE, caller=self._name, actor=role.name, call=number, told=role.terms)
             snares = [Snare()] if chance.randrange(_SNARES) == 0 else []
+            lives = True
             try:
                 flying.append((number, actor.note.remote(self._name, number, *snares)))
             except ray.exceptions.RayError as error:
-                self._failed(role, number, error)
+                lives = self._failed(role, number, error)
             if len(flying) == _WINDOW:
-                self._await(role, *flying.popleft())
+                lives = self._await(role, *flying.popleft()) and lives
+            if not lives:
+                actor = None
         for number, ref in flying:
             self._await(role, number, ref)
 
+    def _find(self, role: Role) -> Any:
+        try:
+            return ray.get_actor(role.name)
+        except ValueError:
+            return None
+        except ray.exceptions.RayError as error:
+            self._note_if_gone(error)
+            return None
+
     def _numbers(self) -> Iterator[int]:
-        stop, never, number = self._directory / "stop", threading.Event(), 0
-        while not stop.exists():
+        stop, number = self._directory / "stop", 0
+        while not stop.exists() and not self._gone.is_set():
             yield number
             number += 1
-            never.wait(_PACE)
+            self._gone.wait(_PACE)
 
-    def _await(self, role: Role, number: int, ref: Any) -> None:
+    def _await(self, role: Role, number: int, ref: Any) -> bool:
+        """Wait for an outcome, and write it down; tell whether the actor lives."""
         try:
             value, incarnation = ray.get(ref, timeout=_PATIENCE)
         except ray.exceptions.GetTimeoutError as error:
@@ -89,23 +108,32 @@ class Caller:
                 Kind.UNKNOWN, caller=self._name, actor=role.name, call=number, told=f"GetTimeoutError: {error}"
             )
         except ray.exceptions.RayError as error:
-            self._failed(role, number, error)
+            return self._failed(role, number, error)
         else:
             self._pen.write(
                 Kind.OK, caller=self._name, actor=role.name, call=number, incarnation=incarnation, told=value
             )
 
-    def _failed(self, role: Role, number: int, error: Exception) -> None:
+        return True
+
+    def _failed(self, role: Role, number: int, error: Exception) -> bool:
         told = f"{type(error).__name__}: {error}"
         self._pen.write(Kind.FAIL, caller=self._name, actor=role.name, call=number, told=told)
+        self._note_if_gone(error)
+        return not isinstance(error, ray.exceptions.ActorDiedError)
+
+    def _note_if_gone(self, error: Exception) -> None:
+        if isinstance(error, ClientGoneError):
+            self._gone.set()
 
 
 def open_house(directory: Path) -> None:
-    """Create the actors, which stay when this process ends."""
+    """Create the actors that are not there; they stay when this process ends."""
     for role in ROLES:
         maker = ray.remote(Scribe).options(
             name=role.name,
             lifetime="detached",
+            get_if_exists=True,
             num_cpus=0,
             max_restarts=-1,
             max_task_retries=role.retries,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import psutil
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 __all__ = ["Node"]
@@ -39,12 +39,14 @@ class Node:
         log_dir: Where the output of workers and of supervisors goes.
         environ: What its supervisors are told.
         host: On which other host it is to believe itself; nothing for this one.
+        inside: What starts a program in the network namespace where it belongs; nothing for this one.
     """
 
-    def __init__(self, log_dir: Path, environ: Mapping[str, str], host: str = "") -> None:
+    def __init__(self, log_dir: Path, environ: Mapping[str, str], host: str = "", inside: Sequence[str] = ()) -> None:
         self._log_dir = log_dir
         self._environ = environ
         self._host = host
+        self._inside = inside
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -65,7 +67,7 @@ class Node:
         options = [f"--notify-fd={tell}", f"--log-dir={self._log_dir}", "--num-cpus=64"]
         with (self._log_dir / "supervisors.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, *module, *options],
+                [*self._inside, sys.executable, *module, *options],
                 env={**os.environ, **self._environ},
                 pass_fds=[tell],
                 start_new_session=True,

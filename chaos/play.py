@@ -86,10 +86,10 @@ def _storm(act: Act, theatre: Theatre, seconds: float, review: Review) -> None:
             review.struck[fault.name] += hit
             never.wait(theatre.chance.uniform(*fault.lasts))
         theatre.pen.write(Kind.HEALED, told=fault.name)
-        never.wait(theatre.chance.uniform(*act.pause))
-        if time.monotonic() > ends and all(review.struck[fault.name] >= act.least for fault in act.faults):
-            return
-        if time.monotonic() > ends + _LONGER:
+        pause, left = theatre.chance.uniform(*act.pause), ends - time.monotonic()
+        enough = all(review.struck[fault.name] >= act.least for fault in act.faults)
+        never.wait(max(0.0, min(pause, left)) if enough else pause)
+        if left < pause and (enough or left < -_LONGER):
             return
 
 

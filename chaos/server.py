@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import shutil
 import signal
@@ -14,6 +15,7 @@ from chaos.waiting import wait_until
 from callboard_broker.embedded import find_server
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 __all__ = ["Server"]
@@ -29,19 +31,27 @@ class Server:
     Args:
         place: Where its socket, its log and its data lie; not removed.
         fsync: Redis' `appendfsync`, or nothing for a server that keeps no file.
+        environ: What it is told beside what this process is.
+        addresses: Of this host, at which it is to be reached, too.
     """
 
-    def __init__(self, place: Path, fsync: str) -> None:
+    def __init__(
+        self, place: Path, fsync: str, environ: Mapping[str, str] | None = None, addresses: Sequence[str] = ()
+    ) -> None:
         self.socket = place / "redis.sock"
         self.address = f"unix://{self.socket}"
         self._place = place
         self._fsync = fsync
+        self._environ = {**os.environ, **(environ or {})}
+        self._addresses = addresses
+        self._port = _free_port(addresses[0]) if addresses else 0
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it, and return when it answers and has read its data."""
         options = {
-            "port": "0",
+            "port": str(self._port),
+            "protected-mode": "no",
             "unixsocket": str(self.socket),
             "dir": str(self._place),
             "save": "",
@@ -52,9 +62,15 @@ class Server:
             "logfile": str(self._place / "redis.log"),
         }
         command = [str(find_server()), *(word for name, value in options.items() for word in (f"--{name}", value))]
+        if self._addresses:
+            command += ["--bind", *self._addresses]
         # Python ignores SIGXFSZ and would restore it: a file that may not grow is to be an error, not a death.
-        self._process = subprocess.Popen(command, restore_signals=False)
+        self._process = subprocess.Popen(command, env=self._environ, restore_signals=False)
         wait_until(self._answers, what="the server to answer", timeout=_START)
+
+    def address_for(self, host: str) -> str:
+        """Return its address for those who reach this host by an address of it."""
+        return f"redis://{host}:{self._port}/0"
 
     @property
     def pid(self) -> int:
@@ -109,3 +125,9 @@ class Server:
                 return connection.recv(64).startswith(b"+PONG")
         except OSError:
             return False
+
+
+def _free_port(address: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((address, 0))
+        return int(probe.getsockname()[1])

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Final, Self
 
 import psutil
 import redis
+from chaos.clocks import Clock
 from chaos.history import Kind, Pen
+from chaos.host import Host
 from chaos.link import Link
 from chaos.node import Node
 from chaos.roles import NAMESPACE, ROLES
@@ -25,6 +27,7 @@ from callboard_broker.clusterkey import write_key_file
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Mapping
     from types import TracebackType
 
 __all__ = ["Setting", "Theatre"]
@@ -50,12 +53,16 @@ class Setting:
         nodes: Supervisors; each but the first believes that it is on a host of its own.
         proxied: Whether callers, and each supervisor with its workers, have a proxy before the server.
         heartbeat_timeout: Seconds without a heartbeat after which somebody counts as lost.
+        apart: Whether each supervisor, with its workers, is in a network namespace of its own.
+        clocks: Whether the server, callers, and each supervisor with its workers have a wall clock of their own.
     """
 
     fsync: str = ""
     nodes: int = 1
     proxied: bool = False
     heartbeat_timeout: float = 1.5
+    apart: bool = False
+    clocks: bool = False
 
 
 class Theatre:
@@ -66,6 +73,8 @@ class Theatre:
         server: The server, and ``redis`` to speak to it.
         nodes: The supervisors.
         links: Proxies before the server, if there are some: that of callers, and that of each node.
+        hosts: Network namespaces, if there are some: that of each node.
+        clocks: Wall clocks, if there are some: those of the server, of callers, and of each node.
         chance: What is left to chance.
     """
 
@@ -77,28 +86,37 @@ class Theatre:
         self.pen = Pen(self.history, "nemesis")
         self._pages = Path(tempfile.mkdtemp(prefix="cb-chaos-", dir="/dev/shm"))
         write_key_file(self.place / "cluster.key")
-        self.server = Server(self.place, setting.fsync)
+        self._stack = contextlib.ExitStack()
+        self.hosts = [self._stack.enter_context(Host()) for _ in range(setting.nodes if setting.apart else 0)]
+        names = ["server", "callers", *(f"node-{number}" for number in range(setting.nodes))]
+        self.clocks = [Clock(self.place, name) for name in names if setting.clocks]
+        of_server, of_callers, *of_nodes = [clock.environ for clock in self.clocks] or [{}] * len(names)
+        self.server = Server(self.place, setting.fsync, of_server, [host.address for host in self.hosts])
+        self._doors = [
+            self.place / f"door-{number}.sock" for number in range(1 + setting.nodes if setting.proxied else 0)
+        ]
+        self.links: list[Link] = []
         self._environ = {
             "CALLBOARD_KEY_FILE": str(self.place / "cluster.key"),
-            "CALLBOARD_ADDRESS": self.server.address,
+            "CALLBOARD_ADDRESS": f"unix://{self._doors[0]}" if self._doors else self.server.address,
             "CALLBOARD_SHM_DIR": str(self._pages),
             "CALLBOARD_HEARTBEAT_TIMEOUT": str(setting.heartbeat_timeout),
             _MARK: self.place.name,
         }
-        hosts = ["", *(f"host {number}" for number in range(1, setting.nodes))]
-        self.links: list[Link] = []
-        self._doors: list[Path] = []
-        addresses = [self.server.address] * (1 + len(hosts))
-        if setting.proxied:
-            self._doors = [self.place / f"door-{number}.sock" for number in range(1 + len(hosts))]
-            addresses = [f"unix://{door}" for door in self._doors]
-        self._environ["CALLBOARD_ADDRESS"], *of_nodes = addresses
-        self.nodes = [
-            Node(self.place, {**self._environ, "CALLBOARD_ADDRESS": address}, host)
-            for host, address in zip(hosts, of_nodes, strict=True)
-        ]
+        self.nodes = [self._node(number, clock) for number, clock in enumerate(of_nodes)]
+        self._environ |= of_callers
         self._callers: dict[str, subprocess.Popen[bytes]] = {}
         self._called = 0
+
+    def _node(self, number: int, clock: Mapping[str, str]) -> Node:
+        address = self.server.address
+        if self.hosts:
+            address = self.server.address_for(self.hosts[number].address)
+        elif self._doors:
+            address = f"unix://{self._doors[1 + number]}"
+        environ = {**self._environ, "CALLBOARD_ADDRESS": address, **clock}
+        inside = self.hosts[number].command if self.hosts else ()
+        return Node(self.place, environ, f"host {number}" if number else "", inside)
 
     def __enter__(self) -> Self:
         """Start everything, and let callers call."""
@@ -171,6 +189,34 @@ class Theatre:
     def visit(self, errand: str) -> bool:
         """Let a program come, do something and go; tell whether it could."""
         return self._begin(errand).wait(_LAST_OUTCOMES) == 0
+
+    def inboxes(self) -> list[str]:
+        """Return the keys of the inboxes of callers."""
+        callers = {str(process.pid) for process in self.callers()}
+        names = [self._text(name) for name in self.redis.smembers("cb:{0}:clients")]
+        pids = {name: self._text(self.redis.hget(f"cb:{{0}}:client:{name}", "pid")) for name in names}
+        return sorted(f"cb:{{0}}:client:{name}:inbox" for name, pid in pids.items() if pid in callers)
+
+    def forget_actor(self, actor: str) -> None:
+        """Delete what is left of an actor whose record somebody has deleted or overwritten."""
+        names = [key for key in self.redis.scan_iter("cb:{0}:name:*") if self._text(self.redis.get(key)) == actor]
+        self.redis.delete(*names, *self.redis.scan_iter(f"cb:{{0}}:actor:{actor}*"))
+        self.redis.srem("cb:{0}:actors", actor)
+        for users in self.redis.scan_iter("cb:{0}:class:*:users"):
+            self.redis.srem(users, f"a:{actor}")
+
+    def restore(self) -> None:
+        """Have everything there again that was there in the beginning: supervisors, actors, callers."""
+        for node in self.nodes:
+            if not node.runs:
+                node.start()
+        self._run("open")
+        for name, process in list(self._callers.items()):
+            if process.poll() is not None:
+                del self._callers[name]
+                if process.returncode:
+                    raise RuntimeError(f"{name} ended with the exit code {process.returncode}")
+                self.admit_caller()
 
     def cut_connections(self) -> int:
         """Have the server close the connections of all others; return how many there were."""
@@ -263,6 +309,7 @@ class Theatre:
         for link in self.links:
             link.stop()
         self.server.stop()
+        self._stack.close()
         self.pen.close()
         shutil.rmtree(self._pages, ignore_errors=True)
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Any, Final
 
+from callboard_broker import timing
 from callboard_broker.errors import ForgedEntryError, MalformedEntryError, StaleEntryError
 from callboard_broker.wire import HOLE, template
 
@@ -186,7 +187,8 @@ def open_call(signer: Signer, entry: bytes, flat: Sequence[Reply]) -> Call:
     Raises:
         MalformedEntryError: It does not have the two fields of a call.
         ForgedEntryError: Its MAC is not ours.
-        StaleEntryError: It was signed more than an hour before it reached the mailbox.
+        StaleEntryError: It was signed more than an hour before it reached the mailbox, and before now. The ids of
+            entries stay ahead when the server's clock was.
     """
     if len(flat) != 4 or flat[0] != b"call" or flat[2] != b"body":  # noqa: PLR2004 - two fields and their values
         raise MalformedEntryError(f"entry {entry.decode()} does not have the fields of a call")
@@ -198,8 +200,9 @@ def open_call(signer: Signer, entry: bytes, flat: Sequence[Reply]) -> Call:
     # From here on the fields are what a holder of the cluster key wrote.
     _, call, number, method, budget, moment, *opts = head.split(b" ", 6)
     opened = Call(entry, call, int(number), method.decode(), int(budget), opts[0] if opts else b"", body)
+    latest = int(moment) + STALE_MS
     # The actor takes no call after the one that ends it, and would never end without it.
-    if int(entry[: entry.find(b"-")]) - int(moment) > STALE_MS and opened.method != TERMINATE:
+    if int(entry[: entry.find(b"-")]) > latest and timing.earliest_ms() > latest and opened.method != TERMINATE:
         refusal = StaleEntryError(f"entry {entry.decode()} was signed more than an hour before it was posted")
         refusal.call = opened
         raise refusal

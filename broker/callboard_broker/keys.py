@@ -258,6 +258,27 @@ class Keyspace:
         """STREAM: what a node is asked to do."""
         return self._meta("node", node, "commands")
 
+    def of_actor(self, actor: str) -> dict[bytes, str]:
+        """Return the keys of an actor, and what Redis calls their types."""
+        hashes = (self.actor, self.creation, self.seen, self.attempts, self.carried, self.holders)
+        streams = (self.mailbox, self.sealed, self.control, self.rejected)
+        return {key(actor): "hash" for key in hashes} | {key(actor): "stream" for key in streams}
+
+    def of_client(self, client: str) -> dict[bytes, str]:
+        """Return the keys of a client, and what Redis calls their types."""
+        streams = {self.inbox(client): "stream", self.client_control(client): "stream"}
+        return {self.client(client): "hash", self.holds(client): "set", **streams}
+
+    def of_node(self, node: str) -> dict[bytes, str]:
+        """Return the keys of a node, and what Redis calls their types."""
+        return {self.node(node): "hash", self.commands(node): "stream"}
+
+    def shared(self) -> dict[bytes, str]:
+        """Return the keys that belong to nobody, and what Redis calls their types."""
+        sets = dict.fromkeys((self.actors, self.clients, self.nodes), "set")
+        streams = dict.fromkeys((self.outbox, self.letters, self.requests, self.events), "stream")
+        return {self.pools: "hash", self.dead: "zset", **sets, **streams}
+
 
 def queue_name(prefix: str, job: str, worker_class: str) -> str:
     """Return the name of a queue of tasks.

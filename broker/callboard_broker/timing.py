@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -20,6 +21,18 @@ _ENVIRONMENT: Final = {
     "CALLBOARD_HEARTBEAT_TIMEOUT": "heartbeat_timeout",
     "CALLBOARD_IDLE_TIMEOUT": "idle_timeout",
 }
+#: What the wall clock said when this process began, less what the one said that nobody sets.
+_BEGAN: Final = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+def latest_ms() -> int:
+    """Return the wall clock in milliseconds, as if it had never been put back since this process began."""
+    return max(time.time_ns(), _BEGAN + time.clock_gettime_ns(time.CLOCK_BOOTTIME)) // 1_000_000
+
+
+def earliest_ms() -> int:
+    """Return the wall clock in milliseconds, as if it had never been put ahead since this process began."""
+    return min(time.time_ns(), _BEGAN + time.clock_gettime_ns(time.CLOCK_BOOTTIME)) // 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from chaos.nemesis.fault import Strike
     from chaos.theatre import Theatre
 
-__all__ = ["GONE_SILENT", "LOSSES"]
+__all__ = ["GONE_SILENT", "LOSSES", "UNPLUGGED"]
 
 
 def _told(command: str) -> Strike:
@@ -37,6 +37,17 @@ def _dead_peers(theatre: Theatre) -> Iterator[int]:
     yield hit
 
 
+@contextlib.contextmanager
+def _unplugged(theatre: Theatre) -> Iterator[int]:
+    """Pull the plug of a host, for less time than anybody takes to miss it."""
+    host = theatre.chance.choice(theatre.hosts)
+    host.unplug()
+    try:
+        yield 1
+    finally:
+        host.plug_in()
+
+
 LOSSES: Final = (
     Fault("replies lost", _told("hush")),
     Fault("requests lost", _told("swallow")),
@@ -45,3 +56,4 @@ LOSSES: Final = (
     Fault("latency", _told("delay 0.02")),
 )
 GONE_SILENT: Final = (Fault("peers gone silent", _dead_peers, (35.0, 35.0)),)
+UNPLUGGED: Final = (Fault("host unplugged for a moment", _unplugged, (0.05, 0.8)),)

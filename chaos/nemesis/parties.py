@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from chaos.node import Node
     from chaos.theatre import Theatre
 
-__all__ = ["CALLERS", "NODE_CUT_OFF", "NODE_FROZEN", "SUPERVISORS", "TAKEN_OVER"]
+__all__ = ["CALLERS", "FORSAKEN", "HOST_CUT_OFF", "NODE_CUT_OFF", "NODE_FROZEN", "SUPERVISORS", "TAKEN_OVER"]
 
 #: Seconds in which a new supervisor must have control of all actors.
 _CONTROL: Final = 5.0
@@ -53,6 +53,20 @@ def _supervisor_replaced(theatre: Theatre) -> Iterator[int]:
 
     wait_until(taken_over, what="a new supervisor to have control", timeout=_CONTROL)
     yield 1
+
+
+@contextlib.contextmanager
+def _supervisors_gone(theatre: Theatre) -> Iterator[int]:
+    """Kill the supervisors and start no others until every worker has ended by itself."""
+    workers = theatre.workers()
+    for node in theatre.nodes:
+        node.kill()
+    try:
+        wait_until(lambda: not theatre.workers(), what="workers to end that nobody looks after", timeout=_GONE)
+        yield len(workers)
+    finally:
+        for node in theatre.nodes:
+            node.start()
 
 
 @contextlib.contextmanager
@@ -113,6 +127,17 @@ def _cut_off(theatre: Theatre, node: Node) -> Iterator[int]:
         link.tell("flow")
 
 
+@contextlib.contextmanager
+def _unplugged(theatre: Theatre, node: Node) -> Iterator[int]:
+    """Let nothing pass between a node's host and the others; what was on its way is sent again, or never."""
+    host = theatre.hosts[theatre.nodes.index(node)]
+    host.unplug()
+    try:
+        yield 1
+    finally:
+        host.plug_in()
+
+
 def _lost(how: Callable[[Theatre, Node], AbstractContextManager[int]]) -> Strike:
     @contextlib.contextmanager
     def strike(theatre: Theatre) -> Iterator[int]:
@@ -152,6 +177,8 @@ CALLERS: Final = (
     Fault("caller killed", _caller_killed),
     Fault("caller stopped", _caller_stopped, (0.1, 3.0)),
 )
+FORSAKEN: Final = (Fault("no supervisor", _supervisors_gone),)
 TAKEN_OVER: Final = (Fault("supervisor replaced", _supervisor_replaced),)
 NODE_FROZEN: Final = (Fault("node frozen", _lost(lambda _, node: _frozen(node.everybody()))),)
 NODE_CUT_OFF: Final = (Fault("node cut off", _lost(_cut_off)),)
+HOST_CUT_OFF: Final = (Fault("host cut off", _lost(_unplugged)),)

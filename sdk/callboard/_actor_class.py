@@ -13,7 +13,7 @@ from callboard._generics import T_co
 from callboard._ref import ObjectRef
 from callboard._terms import terms_of
 from callboard.exceptions import ActorClassInheritanceException
-from callboard_broker import ids
+from callboard_broker import ids, timing
 from callboard_broker.envelope import seal_fields
 from callboard_broker.operations import actors
 from callboard_broker.records import ActorRecord, State
@@ -192,7 +192,7 @@ def _record(client: Client, definition: Definition, options: ActorOptions, *, re
         runtime_env=json.dumps(environment) if environment else "",
         graceful_ms=client.graceful_ms,
         definition=definition.sha,
-        created_at=client.now_ms() // 1000,
+        created_at=timing.latest_ms() // 1000,
     )
 
 

@@ -11,6 +11,7 @@ from callboard._arguments import attach, pack_call
 from callboard._parking import size_of, with_segment
 from callboard._result import FINAL, Result, Sent
 from callboard._route import Outgoing, Route
+from callboard_broker import timing
 from callboard_broker.deaths import SEALED_TERMINATE
 from callboard_broker.envelope import TERMINATE, call_fields, renewed
 from callboard_broker.operations import actors, calls, letters
@@ -132,7 +133,7 @@ class Calls:
             identity = self.next_id()
             self._pending[identity] = result
             fields = call_fields(
-                hold.signer, self._version, identity, route.seq, call.method.encode(), call.retries, client.now_ms(),
+                hold.signer, self._version, identity, route.seq, call.method.encode(), call.retries, timing.latest_ms(),
                 opts, call.body,
             )  # fmt: skip
             packed = pack(letters.retry_letter(client.keys, hold.actor, letter, fields))
@@ -162,7 +163,9 @@ class Calls:
         """Return what posts a call once more that the server may have forgotten, with the same id and number."""
         client = self._client
         # It may have waited for longer than what was signed may take to get to the mailbox.
-        command = pack(tuple(renewed(client.broker.signer("call", sent.actor), unpack(sent.command), client.now_ms())))
+        command = pack(
+            tuple(renewed(client.broker.signer("call", sent.actor), unpack(sent.command), timing.latest_ms()))
+        )
         sent = sent._replace(command=command)
         if sent.targets:
             lends = client.holdings.lending(sent.targets, _token(call), sent.actor)
@@ -233,7 +236,7 @@ class Calls:
     ) -> None:
         route.seq = seq = route.seq + 1
         self._pending[call] = result
-        packed = hold.writer.write(call, seq, method, retries, self._client.now_ms(), body)
+        packed = hold.writer.write(call, seq, method, retries, timing.latest_ms(), body)
         self._outbound.post_locked(packed, partial(self._acknowledged, hold.actor, seq, call, packed))
 
     def _send_carrying(self, seq: int, out: Outgoing, body: bytes, targets: list[str]) -> None:
@@ -256,7 +259,7 @@ class Calls:
         return acknowledged
 
     def _fields(self, seq: int, out: Outgoing, opts: bytes, body: bytes) -> tuple[bytes, ...]:
-        moment = self._client.now_ms()
+        moment = timing.latest_ms()
         return call_fields(out.hold.signer, self._version, out.id, seq, out.method, out.retries, moment, opts, body)
 
     def _acknowledged(

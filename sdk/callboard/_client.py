@@ -32,7 +32,7 @@ from callboard_broker.broker import WHO_ARE_YOU, server_id
 from callboard_broker.deaths import STATUS_HEARD, STATUS_OK, STATUS_SEGMENT, STATUS_WANTED
 from callboard_broker.errors import BrokerRefusedError, BrokerUnreachableError
 from callboard_broker.operations import calls, clients
-from callboard_broker.wire import Reply, checked
+from callboard_broker.wire import Reply, checked, integer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,8 +84,9 @@ class Client:
         registered, server = self.asker.pipeline([clients.register(self.keys, identity), WHO_ARE_YOU])
         checked(registered)
         self._leaving = threading.Event()
+        self._of_parent = False
         self.recovery = Recovery(self, server_id(server))
-        self.outbound = Outbound(lambda: self._connect("out"), self.recovery.recall, self._leaving)
+        self.outbound = Outbound(self._connect_outbound, self.recovery.recall, self._leaving)
         self.housekeeper = Housekeeper(self._beat, beat_interval)
         self.holdings = Holdings(self)
         self.lookups = Lookups(self.housekeeper)
@@ -112,10 +113,6 @@ class Client:
         self.pausing: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
         self._confirming = False
         self.housekeeper.start()
-
-    def now_ms(self) -> int:
-        """Return the wall clock in milliseconds; it only bounds the age of replayed entries."""
-        return time.time_ns() // 1_000_000
 
     def ask(self, *command: Argument) -> Reply:
         """Send a question on a connection of its own and return the answer.
@@ -222,6 +219,11 @@ class Client:
         Raises:
             RaySystemError: This client is closed.
         """
+        if self._of_parent:
+            raise RaySystemError(
+                f"{thing!r} belongs to the process that this one was forked from, which has the connections. Get a new "
+                "one here, for example by get_actor()."
+            )
         if self.closed:
             raise RaySystemError(
                 f"{thing!r} was used after shutdown(): it belongs to a callboard that this process has left. Call "
@@ -248,6 +250,13 @@ class Client:
         """Return the calls of this client that have no outcome yet, with their results."""
         with self.outbound.lock:
             return [*self.pending.items(), *self.tasks.waiting, *self.calls.waiting]
+
+    def leave_to_parent(self) -> None:
+        """Use nothing of this client in a process that was forked: two that read what comes would mix it up."""
+        self._of_parent = True
+        # Another one, as somebody may have held its lock when this process was forked.
+        self._leaving = threading.Event()
+        self._leaving.set()
 
     def close(self, *, goodbye: bool) -> None:
         """Leave the callboard: what was noted and sent so far counts; whoever waits for open calls gets an error.
@@ -301,6 +310,23 @@ class Client:
         if self.identity.kind == "driver":
             # A worker whose supervisor is gone leaves by itself.
             self.supervision.look()
+
+    def _connect_outbound(self) -> Wire:
+        wire = self._connect("out")
+        if self.identity.kind != "worker":
+            return wire
+        try:
+            # It may be replaced while it is stopped, or cut off. What it still sends then must not arrive: whoever
+            # declares it dead closes this connection, and it gets no other.
+            connection = integer(wire.call("CLIENT", "ID"))
+            wire.call(*clients.connect(self.keys, self.id, connection))
+        except BrokerRefusedError as refusal:
+            wire.close()
+            raise BrokerUnreachableError(f"a worker that was declared dead may not send any more: {refusal}") from None
+        except BaseException:
+            wire.close()
+            raise
+        return wire
 
     def _connect(self, role: str) -> Wire:
         # Nobody should wait for a server that is gone when all that is left to do is to say goodbye.

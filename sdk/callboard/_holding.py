@@ -11,6 +11,7 @@ import weakref
 from functools import partial
 from typing import TYPE_CHECKING
 
+from callboard_broker import timing
 from callboard_broker.envelope import TERMINATE, CallWriter, call_fields
 from callboard_broker.operations import actors, clients
 from callboard_broker.wire import pack
@@ -201,7 +202,7 @@ class Holdings:
 def end_entry(client: Client, actor: str) -> tuple[Argument, ...]:
     """Make the entry that ends an actor once the calls before it are done."""
     signer = client.broker.signer("call", actor)
-    return call_fields(signer, client.broker.version, b"-/0", 0, TERMINATE.encode(), 0, client.now_ms(), b"", b"")
+    return call_fields(signer, client.broker.version, b"-/0", 0, TERMINATE.encode(), 0, timing.latest_ms(), b"", b"")
 
 
 def _lent(target: str, token: str, recipient: str) -> str:

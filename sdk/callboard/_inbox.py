@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from callboard.exceptions import RaySystemError
 from callboard_broker.envelope import open_outcome
 from callboard_broker.errors import BrokerUnreachableError, EnvelopeError
-from callboard_broker.wire import HOLE, checked, pairs, stream_entries, template
+from callboard_broker.wire import HOLE, ReplyError, checked, pairs, stream_entries, template
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -166,14 +166,18 @@ class Inbox:
                     if wire.silent:
                         raise BrokerUnreachableError("the server has fallen silent")
                     return
-            reply = checked(wire.receive())
+            reply = wire.receive()
         except BrokerUnreachableError:
             # Whoever waits looks once more at what he waits for: leaving has given it an outcome.
             if not self.closed:
                 self._reconnect()
             return
         self._asked = False
-        self._take(stream_entries(reply))
+        if isinstance(reply, ReplyError) and str(reply).startswith("WRONGTYPE"):
+            # Somebody has put something else there: the next heartbeat finds that this client is none any more.
+            threading.Event().wait(_SHORT_MS / 1000)
+            return
+        self._take(stream_entries(checked(reply)))
 
     def _patiently(self, ready: Callable[[], bool], remaining: float) -> bool:
         """Wait on both connections and for the bell; tell whether the inbox has something."""

@@ -99,6 +99,8 @@ def _begin() -> Session:
 def _forget_in_child() -> None:
     """After a fork: the connections belong to the parent; the child joins anew when it needs to."""
     global _session, _lock  # noqa: PLW0603 - one per process, by nature
+    if _session is not None:
+        _session.client.leave_to_parent()
     _session = None
     _lock = threading.RLock()
     atexit.unregister(end)

@@ -6,11 +6,11 @@ Their actors end, what they held is released, and their keys go, in an order tha
 from __future__ import annotations
 
 import logging
-import time
 from typing import TYPE_CHECKING
 
-from callboard_broker import deaths, ids
+from callboard_broker import deaths, ids, timing
 from callboard_broker.envelope import TERMINATE, call_fields
+from callboard_broker.errors import BrokerRefusedError
 from callboard_broker.operations import actors, clients
 from callboard_broker.wire import integer, maybe_text
 from callboard_supervisor.task_settling import TaskSettling
@@ -48,6 +48,7 @@ class Burial:
         ended = maybe_text(self._link.call(*clients.bury(self._keys, client, how)))
         if ended is None:
             return
+        self._cut_off(client)
         held = self._link.members(self._keys.holds(client))
         # What it owned goes first: the sooner its actors end, the less they still do.
         for member in sorted(held, key=lambda member: not member.startswith("own ")):
@@ -62,6 +63,16 @@ class Burial:
                 ("DEL", self._keys.client(client)),
             ]
         )
+
+    def _cut_off(self, client: str) -> None:
+        """Have nothing arrive any more that it has sent, or will send: it may live and not know yet."""
+        connection = maybe_text(self._link.call("HGET", self._keys.client(client), "connection"))
+        if not connection:
+            return
+        try:
+            self._link.call("CLIENT", "KILL", "ID", connection)
+        except BrokerRefusedError as refusal:
+            _log.info("what client %s may still send is not kept away: %s", client, refusal)
 
     def release_token(self, token: str, targets: list[str]) -> None:
         """Release a token at each of its targets: what carried them is gone."""
@@ -144,7 +155,7 @@ class Burial:
             0,
             TERMINATE.encode(),
             0,
-            int(time.time() * 1000),
+            timing.latest_ms(),
             b"",
             b"",
         )

@@ -17,6 +17,7 @@ from callboard_supervisor.duties.clients import ClientWatch
 from callboard_supervisor.duties.grace import Grace
 from callboard_supervisor.duties.janitor import Janitor
 from callboard_supervisor.duties.nodes import Nodes
+from callboard_supervisor.duties.order import Order
 from callboard_supervisor.duties.papers import Papers
 from callboard_supervisor.duties.shelves import Shelves
 from callboard_supervisor.house import House
@@ -50,6 +51,7 @@ class Daemon:
         self._asked = Asked(self._house, self._caretaker, self._clients, self._output)
         self._nodes = Nodes(self._house, self._caretaker, observer, self._expelled)
         self._janitor = Janitor(self._house, self._caretaker, self._asked)
+        self._order = Order(self._house)
         self._papers = Papers(self._house)
         self._shelves = Shelves(self._house, config.segments) if config.segments else None
         self._grace = Grace(self._house, self._caretaker.pools)
@@ -161,6 +163,7 @@ class Daemon:
 
     def _sweep(self) -> None:
         try:
+            self._order.sweep()
             self._clients.sweep()
             self._nodes.sweep()
             self._janitor.sweep()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from callboard_broker.errors import BrokerUnreachableError
 from callboard_broker.records import ActorRecord
-from callboard_broker.wire import checked, items, mapping, maybe_text, text
+from callboard_broker.wire import ReplyError, checked, items, mapping, maybe_text, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,6 +34,8 @@ class Link:
     def __init__(self, broker: Broker, name: str) -> None:
         self.broker = broker
         self.keys = broker.keys
+        #: Something was refused because there is something of another type in the place of a key.
+        self.misled = False
         self._name = name
         self._wire: Wire = broker.connect(name, patience=10.0)
 
@@ -49,7 +51,7 @@ class Link:
             BrokerRefusedError: The reply is an error.
             BrokerUnreachableError: There is no connection, and none can be made now.
         """
-        return self._twice(lambda wire: wire.call(*command))
+        return self.pipeline([command])[0]
 
     def pipeline(self, commands: Sequence[Command]) -> list[Reply]:
         """Send commands in one packet and return their replies.
@@ -58,7 +60,9 @@ class Link:
             BrokerRefusedError: A reply is an error.
             BrokerUnreachableError: There is no connection, and none can be made now.
         """
-        return [checked(reply) for reply in self._twice(lambda wire: wire.pipeline(commands))]
+        replies = self._twice(lambda wire: wire.pipeline(commands))
+        self.misled |= any(isinstance(reply, ReplyError) and "WRONGTYPE" in str(reply) for reply in replies)
+        return [checked(reply) for reply in replies]
 
     def send_packed(self, commands: Sequence[bytes]) -> list[Reply]:
         """Send packed commands and return their replies, errors among them.

@@ -85,7 +85,10 @@ def test_i8_connections_that_have_fallen_silent_are_left(
         link.stop()
 
 
-def test_i8_who_is_declared_dead_is_told_so_while_it_waits(own_stage: Stage, notes: Notes, gate: Path) -> None:
+@pytest.mark.parametrize("accident", [("DEL", "{}"), ("SET", "{}", "nonsense")], ids=lambda accident: accident[0])
+def test_i8_who_is_declared_dead_is_told_so_while_it_waits(
+    own_stage: Stage, notes: Notes, gate: Path, accident: tuple[str, ...]
+) -> None:
     """Without an inbox no outcome comes: whoever waits in that process gets an error, also with no bound."""
     actor: Any = callboard.remote(Mortal).remote(str(notes.path))
     ref = actor.behind.remote(str(gate))
@@ -94,7 +97,7 @@ def test_i8_who_is_declared_dead_is_told_so_while_it_waits(own_stage: Stage, not
     (client,) = [
         name for name in map(text, items(look.call("SMEMBERS", keys.clients))) if b"driver" in _kind(own_stage, name)
     ]
-    look.call("DEL", keys.inbox(client))
+    look.call(*(word.format(keys.inbox(client).decode()) for word in accident))
     with pytest.raises(ClientGoneError, match="declared dead"):
         callboard.get(ref)
 
@@ -140,14 +143,36 @@ def test_i8_calls_whose_entries_are_deleted_are_not_waited_for(
     look.call("DEL", f"{mailbox}:elsewhere")
 
 
-def test_i8_calls_of_an_actor_whose_record_is_deleted_are_not_waited_for(
-    own_stage: Stage, notes: Notes, gate: Path
+@pytest.mark.parametrize("at_once", [1, 4])
+@pytest.mark.parametrize("part", ["seen", "attempts", "control"])
+def test_i8_an_actor_one_of_whose_keys_is_overwritten_goes_on(
+    own_stage: Stage, notes: Notes, gate: Path, part: str, at_once: int
 ) -> None:
-    """Its process leaves, and whoever waits is told that it is no more."""
+    """What is put in its place is deleted when it is in the way; no result is lost, and nobody is restarted."""
+    actor: Any = callboard.remote(Mortal).options(max_concurrency=at_once).remote(str(notes.path))
+    running = actor.behind.remote(str(gate))
+    wait_until(lambda: notes.count("behind"), what="the call to start")
+    own_stage.wire.call("SET", getattr(own_stage.broker.keys, part)(actor._actor_id), "nonsense")
+    later = actor.note.remote("later")
+    gate.touch()
+    assert callboard.get([running, later], timeout=BOUND) == ["behind", "later"]
+    assert notes.count("init") == 1
+
+
+@pytest.mark.parametrize("accident", [("DEL", "{}"), ("SET", "{}", "nonsense")], ids=lambda accident: accident[0])
+def test_i8_calls_of_an_actor_whose_record_is_lost_are_not_waited_for(
+    own_stage: Stage, notes: Notes, gate: Path, accident: tuple[str, ...]
+) -> None:
+    """I10: its process leaves, whoever waits is told that it is no more, and the others are seen to as before."""
+    other = Notes(notes.path.with_name("other"))
+    survivor: Any = callboard.remote(Mortal).options(max_restarts=-1, max_task_retries=-1).remote(str(other.path))
+    assert callboard.get(survivor.note.remote("here"), timeout=BOUND) == "here"
     actor: Any = callboard.remote(Mortal).remote(str(notes.path))
     ref = actor.behind.remote(str(gate))
     wait_until(lambda: notes.count("behind"), what="the call to start")
-    own_stage.wire.call("DEL", own_stage.broker.keys.actor(actor._actor_id))
+    own_stage.wire.call(*(word.format(own_stage.broker.keys.actor(actor._actor_id).decode()) for word in accident))
     with pytest.raises(callboard.exceptions.ActorDiedError):
         callboard.get(ref)
     wait_until(lambda: notes.pid not in own_stage.workers(), what="the worker to leave", timeout=BOUND)
+    survivor.die.remote()
+    assert callboard.get(survivor.note.remote("still here"), timeout=BOUND) == "still here"

@@ -1,5 +1,6 @@
 """R1, R2, R11, R12, R13: restarts."""
 
+import itertools
 import os
 import signal
 import statistics
@@ -10,7 +11,10 @@ from typing import Any
 import pytest
 from tests.support.looking import state, wait_for_death, wait_for_end, wait_for_restart
 from tests.support.mortals import Mortal, Notes
+from tests.support.stage import Stage
 from tests.support.waiting import wait_until
+
+from callboard_broker.wire import entries, fields
 
 #: Seconds by which something that is not the 30 s of a timeout has happened.
 BOUND = 10
@@ -186,3 +190,22 @@ def test_r12_a_spaced_restart_does_not_delay_an_end(ray: ModuleType, notes: Note
 def _dead(ray: ModuleType, actor_id: str) -> Any:
     found = ray.util.state.get_actor(actor_id)
     return found if found.state == "DEAD" else None
+
+
+def test_r12_a_constructor_that_crashes_in_a_loop_is_run_ever_less_often(
+    ray: ModuleType, on_stage: Stage, notes: Notes
+) -> None:
+    """The first restart comes at once, and each later one after about twice the time of the one before."""
+    actor = mortal(ray, notes, ("SIGKILL",), max_restarts=-1)
+    wait_until(lambda: notes.count("init") == 8, what="the constructor to run", timeout=30)
+    events = entries(on_stage.wire.call("XRANGE", on_stage.broker.keys.events, "-", "+"))
+    told = [(entry, fields(flat or [])) for entry, flat in events]
+    begun = [
+        int(entry.partition(b"-")[0])
+        for entry, about in told
+        if (about.get("actor"), about.get("event")) == (actor._actor_id.encode(), b"restarting")
+    ]
+    pauses = [later - before for before, later in itertools.pairwise(begun)]
+    assert len(pauses) >= 5
+    assert pauses[-1] + pauses[-2] > 2 * (pauses[0] + pauses[1])
+    ray.kill(actor)

@@ -19,7 +19,7 @@ from tests.support.stage import Stage
 from tests.support.waiting import wait_until
 
 import callboard
-from callboard._client import Client
+from callboard_broker import timing
 from callboard_broker.broker import Broker
 from callboard_broker.clusterkey import ClusterKey
 from callboard_broker.embedded import EmbeddedServer
@@ -71,7 +71,7 @@ def test_malformed_entries_are_set_aside(ray: ModuleType, on_stage: Stage) -> No
     assert 0 < rejected(on_stage, actor) <= sent
 
 
-def slow_clock(_client: Client) -> int:
+def slow_clock() -> int:
     """Be the clock of a client that is two hours slow."""
     return int(time.time() * 1000) - 2 * STALE_MS
 
@@ -83,7 +83,7 @@ def test_i1_a_call_that_is_too_old_is_refused_and_answered(
     actor: Any = ray.remote(Mortal).remote(str(notes.path))
     assert ray.get(actor.note.remote("first"), timeout=10) == "first"
     with monkeypatch.context() as patched:
-        patched.setattr(Client, "now_ms", slow_clock)
+        patched.setattr(timing, "latest_ms", slow_clock)
         late = [actor.note.remote("late"), actor.note.remote([ray.put("carried")])]
         dying = ray.remote(Mortal).remote(str(notes.path))
         dies = dying.note.remote("late")
@@ -126,7 +126,7 @@ def test_i8_an_actor_whose_end_is_signed_by_a_wrong_clock_ends(
     actors = [ray.remote(Mortal).remote(str(notes.path)) for _ in range(2)]
     names = [actor._actor_id for actor in actors]
     ray.get([actor.__ray_ready__.remote() for actor in actors], timeout=10)
-    monkeypatch.setattr(Client, "now_ms", slow_clock)
+    monkeypatch.setattr(timing, "latest_ms", slow_clock)
     with pytest.raises(ray.exceptions.ActorDiedError):
         ray.get(actors.pop().__ray_terminate__.remote(), timeout=10)
     actors.clear()

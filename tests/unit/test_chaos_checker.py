@@ -163,6 +163,13 @@ def test_a_call_that_runs_again_after_the_server_was_put_back() -> None:
     assert Story().make(0, 1).run(1).run(0).breaches(Rules(bound=10, forgets=True)) != []
 
 
+def test_calls_that_somebody_deleted_may_come_behind_later_ones() -> None:
+    """Whoever had made them posts them again; the other rules hold as ever."""
+    story = Story().make(0, 1).run(1).run(0)
+    assert story.breaches(Rules(bound=10, loses=True)) == []
+    assert story.start(0).breaches(Rules(bound=10, loses=True)) != []
+
+
 def test_an_answer_of_an_older_process_after_one_of_a_newer() -> None:
     """A call that is made after a new process has spoken is not answered by the old one."""
     story = Story("retried").make(0, caller="bob").born("two").run(0, "two", "bob").make(0).run(0)

@@ -1,5 +1,7 @@
 """Envelopes: what is signed is what is read, and nothing else is."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -116,6 +118,16 @@ def test_an_old_call_is_a_replay() -> None:
     assert refused.value.call.entry == late
     ending = envelope.call_fields(signer(), b"1.kid", b"me/7", 3, b"__ray_terminate__", 0, NOW, b"", b"")
     assert envelope.open_call(signer(), late, list(ending)).method == envelope.TERMINATE
+
+
+@pytest.mark.parametrize("jump", [0, 10 * envelope.STALE_MS])
+def test_a_call_that_was_just_signed_is_no_replay(monkeypatch: pytest.MonkeyPatch, jump: int) -> None:
+    """Also when the id of its entry is ahead, as those are that follow upon a server's clock that was, and ours is."""
+    right, just_now = time.time, int(time.time() * 1000)
+    monkeypatch.setattr(time, "time", lambda: right() + jump / 1000)
+    ahead = b"%d-0" % (just_now + 2 * envelope.STALE_MS)
+    fields = envelope.call_fields(signer(), b"1.kid", b"me/1", 7, b"add", 0, just_now, b"", b"")
+    assert envelope.open_call(signer(), ahead, list(fields)).entry == ahead
 
 
 @given(body=bodies, status=st.sampled_from([b"ok", b"error", b"died"]), tokens=st.sampled_from([b"", b"a:x o:y"]))

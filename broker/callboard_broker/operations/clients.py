@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from callboard_broker.scripts import script
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from callboard_broker.keys import Keyspace
     from callboard_broker.records import ClientRecord
@@ -28,6 +28,16 @@ def beat_client(keys: Keyspace, client: str) -> Command:
 def beat_node(keys: Keyspace, node: str, fields: Sequence[Argument] = ()) -> Command:
     """Move a node's heartbeat counter and update fields of its record."""
     return script("beat").eval([keys.node(node), keys.node(node)], list(fields))
+
+
+def connect(keys: Keyspace, client: str, connection: int) -> Command:
+    """Note by which connection a client sends, as the server numbers them."""
+    return script("connect").eval([keys.client(client), keys.inbox(client)], [client, connection])
+
+
+def mend(types: Mapping[bytes, str]) -> Command:
+    """Delete those of some keys that hold something of another type than they should."""
+    return script("mend").eval(list(types), list(types.values()))
 
 
 def say_goodbye(keys: Keyspace, client: str) -> Command:

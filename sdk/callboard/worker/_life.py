@@ -24,7 +24,7 @@ from callboard.worker._runner import Runner, shown
 from callboard.worker._serial import SerialExecutor
 from callboard.worker._signals import ActorExit, Departure, Fenced, Lost, Terminated
 from callboard.worker._threaded import ThreadedExecutor
-from callboard.worker._watch import FENCED, FORSAKEN, Watch, place_of_actor, terminate_on_signal
+from callboard.worker._watch import Watch, fall, place_of_actor, terminate_on_signal
 from callboard_broker import deaths, host
 from callboard_broker.journal import Journal
 from callboard_broker.operations import actors
@@ -97,12 +97,10 @@ class Life:
             self._page.leave_note(_SIGTERM_NOTE)
             sys.exit(_SIGTERM_EXIT)
         except Fenced as reason:
-            self._page.leave_note(f"fenced: {reason}")
-            os._exit(FENCED)
+            fall(self._page, f"fenced: {reason}")
         except Lost as reason:
-            self._page.leave_note(f"lost: {reason}")
             _log.error("this worker gives up: %s", reason)
-            os._exit(FORSAKEN)
+            fall(self._page, f"lost: {reason}")
 
     def ask_to_exit(self) -> None:
         """Begin `exit_actor`: from now on calls fail, whatever thread this is and whoever swallows what it raises.

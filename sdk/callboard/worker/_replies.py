@@ -18,6 +18,7 @@ from callboard.worker._recovery import Recovery
 from callboard.worker._signals import Fenced, Lost
 from callboard_broker.broker import WHO_ARE_YOU, server_id
 from callboard_broker.errors import BrokerError, BrokerUnreachableError
+from callboard_broker.operations import clients
 from callboard_broker.operations.calls import BATCH, load_settling
 from callboard_broker.wire import ReplyError, checked, integer, maybe_text, pack
 
@@ -310,7 +311,8 @@ class Replies:
         self._introduce()
 
     def _introduce(self) -> None:
-        replies = self._wire.pipeline([("CLIENT", "ID"), WHO_ARE_YOU, *load_settling()])
+        mend = clients.mend(self._keys.of_actor(self._settings.actor))
+        replies = self._wire.pipeline([("CLIENT", "ID"), WHO_ARE_YOU, mend, *load_settling()])
         connection, server, *_ = [checked(reply) for reply in replies]
         self._page.connected(integer(connection))
         before, self._server = self._server, server_id(server)

@@ -8,28 +8,24 @@ import signal
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias
 
 from callboard_broker import host, windows
 from callboard_broker.errors import BrokerError
-from callboard_broker.wire import Wire, fields, items, maybe_text, stream_entries
+from callboard_broker.wire import Wire, checked, fields, items, maybe_text, stream_entries, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from callboard.worker._settings import Settings, TaskSettings
     from callboard_broker.page import StatusPage
-    from callboard_broker.wire import Command
+    from callboard_broker.wire import Command, Reply
 
 _log = logging.getLogger(__name__)
 
 #: Takes an operation, a call and a number; returns what is to be sent in answer.
 Told: TypeAlias = "Callable[[str, bytes, int], Command | None]"
 
-#: Exit code of a process that was told that it is no longer the actor.
-FENCED: Final = 71
-#: Exit code of a process that found neither broker nor supervisor for too long.
-FORSAKEN: Final = 72
 #: Milliseconds for which a read blocks in the server at most; below the wire's bound of silence.
 _BLOCK_MS: Final = 10_000
 
@@ -117,8 +113,7 @@ class Watch:
                 # As long as it is stopped or not: an event that is set would not wait.
                 threading.Event().wait(timeout / 5)
             if time.monotonic() - self._moved_at > 2 * timeout and not self._stopped:
-                self._page.leave_note("no supervisor and no broker for too long")
-                os._exit(FORSAKEN)
+                fall(self._page, "no supervisor and no broker for too long")
 
     def _look(self) -> None:
         settings, place = self._settings, self._place
@@ -126,21 +121,32 @@ class Watch:
         if self._wire is None:
             self._wire = settings.broker.connect(f"watch:{place.whose}")
         looked_at = time.monotonic_ns()
-        record, about, *_ = self._wire.pipeline(
-            [place.question, ("HMGET", keys.node(self._node), "beat", "pid", "start_time"), *place.beside]
-        )
+        questions = [place.question, ("HMGET", keys.node(self._node), "beat", "pid", "start_time"), *place.beside]
+        record, about, *_ = map(checked, self._wire.pipeline(questions))
         token, node = (maybe_text(part) for part in items(record))
         if token != place.answer and not self._stopped:
-            self._page.leave_note("a newer incarnation took over, or the actor was ended")
-            os._exit(FENCED)
+            fall(self._page, "a newer incarnation took over, or the actor was ended")
         self.certain_until = looked_at + self._certainty
         # Another supervisor may have taken over.
         self._node = node or self._node
+        if items(about)[0] is None:
+            about = self._neighbour()
         beat, pid, began = (maybe_text(part) for part in items(about))
         # A supervisor that is too busy to beat is none that is gone; were another to take over, the token would change.
-        if beat is not None and (beat != self._node_beat or host.process_lives(int(pid or 0), int(began or 0))):
+        if beat is not None and (beat != self._node_beat or _lives(pid, began)):
             self._node_beat = beat
             self._moved_at = time.monotonic()
+
+    def _neighbour(self) -> Reply:
+        """Return the beat and the process of a supervisor of this host: it sees to those whose own one is gone."""
+        assert self._wire is not None
+        keys = self._settings.broker.keys
+        nodes = [text(node) for node in items(self._wire.call("SMEMBERS", keys.nodes))]
+        questions = [("HMGET", keys.node(node), "beat", "pid", "start_time", "host") for node in nodes]
+        found = map(checked, self._wire.pipeline(questions))
+        nobody: list[Reply] = [None, None, None]
+        here = [about[:3] for about in map(items, found) if maybe_text(about[3]) == self._settings.host]
+        return next((about for about in here if _lives(*map(maybe_text, about[1:]))), nobody)
 
     def _listen(self, told: Told, seconds: float) -> None:
         """Wait for what callers have to say."""
@@ -153,6 +159,22 @@ class Watch:
             about = fields(flat or [])
             answers.append(told(about.get("op", b"").decode(), about.get("call", b""), int(about.get("number", 0))))
         self._wire.pipeline([answer for answer in answers if answer])
+
+
+def _lives(pid: str | None, began: str | None) -> bool:
+    return host.process_lives(int(pid or 0), int(began or 0))
+
+
+def fall(page: StatusPage, why: str) -> NoReturn:
+    """End this process at once, and its process group with it: perhaps nobody is left to end what it has started.
+
+    Args:
+        page: Its status page, which keeps what it leaves behind.
+        why: Its last words.
+    """
+    page.leave_note(why)
+    os.killpg(0, signal.SIGKILL)
+    raise AssertionError("a process outlived SIGKILL")
 
 
 def terminate_on_signal(handler: object) -> None:

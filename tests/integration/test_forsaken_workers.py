@@ -1,0 +1,99 @@
+"""I6, I8: workers that nobody looks after, and never will again, end by themselves."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from tests.support.errands import hold
+from tests.support.kinds import KINDS, create
+from tests.support.mortals import Mortal, Notes
+from tests.support.stage import Stage, stage
+from tests.support.supervisors import another_supervisor
+from tests.support.waiting import wait_until
+
+import callboard
+
+#: Seconds of a heartbeat timeout that tests can wait out.
+SHORT = 0.5
+BOUND = 20
+
+
+@pytest.fixture
+def forsaken() -> Iterator[Stage]:
+    """Join a callboard whose supervisor is going to be killed, and not to be replaced."""
+    with stage(None, **{"heartbeat-timeout": str(SHORT)}) as own:
+        callboard.init(own.address, _system_config={"heartbeat_timeout_ms": SHORT * 1000})
+        try:
+            yield own
+        finally:
+            callboard.shutdown()
+
+
+def kill_supervisor(own: Stage, workers: list[int]) -> list[psutil.Process]:
+    """Kill the supervisor, and return the workers that it leaves behind."""
+    found = [psutil.Process(pid) for pid in workers]
+    os.kill(own.supervisor.pid, signal.SIGKILL)
+    return found
+
+
+def gone(process: psutil.Process) -> bool:
+    """Tell whether a process has ended, whether or not somebody has waited for it."""
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_i8_actors_leave_when_no_supervisor_comes(forsaken: Stage, notes: Notes, gate: Path, kind: str) -> None:
+    """Idle ones, and those that are in the middle of a call which would go on for ever."""
+    idle, busy = create(kind, notes), create(kind, Notes(notes.path.with_name("busy")))
+    pids = callboard.get([idle.pid.remote(), busy.pid.remote()], timeout=BOUND)
+    busy.hold.remote(str(gate), "held")
+    wait_until(lambda: Notes(notes.path.with_name("busy")).count("held began"), what="the call to start")
+    for process in kill_supervisor(forsaken, pids):
+        wait_until(lambda process=process: gone(process), what="a worker to leave", timeout=BOUND)  # type: ignore[misc]
+
+
+def test_i8_actors_whose_constructor_goes_on_leave(forsaken: Stage, notes: Notes) -> None:
+    """Nobody has called them yet, and nobody knows them but their record."""
+    actor: Any = callboard.remote(Mortal).remote(str(notes.path), ("wait",))
+    wait_until(lambda: notes.count("init"), what="the constructor to run")
+    (process,) = kill_supervisor(forsaken, [notes.pid])
+    wait_until(lambda: gone(process), what="the worker to leave", timeout=BOUND)
+    del actor
+
+
+def test_a9_workers_for_tasks_leave_when_no_supervisor_comes(forsaken: Stage, notes: Notes, gate: Path) -> None:
+    """Also in the middle of a task: that is run again when there is a supervisor."""
+    ref = callboard.remote(hold).remote(str(notes.path), str(gate), "held")
+    wait_until(lambda: notes.count("held began"), what="the task to start")
+    (process,) = kill_supervisor(forsaken, [notes.pid])
+    wait_until(lambda: gone(process), what="the worker to leave", timeout=BOUND)
+    with another_supervisor(forsaken):
+        gate.touch()
+        assert callboard.get(ref, timeout=BOUND) == "held"
+    assert notes.count("held began") == 2
+
+
+def test_a9_a_task_goes_on_where_another_supervisor_is(forsaken: Stage, notes: Notes, gate: Path) -> None:
+    """For much longer than it would without any."""
+    ref = callboard.remote(hold).options(max_retries=0).remote(str(notes.path), str(gate), "held")
+    wait_until(lambda: notes.count("held began"), what="the task to start")
+    with another_supervisor(forsaken, **{"heartbeat-timeout": str(SHORT)}):
+        (process,) = kill_supervisor(forsaken, [notes.pid])
+        assert callboard.wait([ref], timeout=6 * SHORT) == ([], [ref])
+        assert not gone(process)
+        gate.touch()
+        assert callboard.get(ref, timeout=BOUND) == "held"
+        wait_until(lambda: gone(process), what="the worker to leave", timeout=BOUND)
+
+
+def test_i8_what_an_actor_started_ends_with_it(forsaken: Stage, notes: Notes) -> None:
+    """I6: its process group holds nobody when it leaves, as nobody is left to kill it."""
+    actor: Any = callboard.remote(Mortal).remote(str(notes.path))
+    child = psutil.Process(callboard.get(actor.child.remote(), timeout=BOUND))
+    (process,) = kill_supervisor(forsaken, [notes.pid])
+    wait_until(lambda: gone(process), what="the worker to leave", timeout=BOUND)
+    wait_until(lambda: gone(child), what="its child to end", timeout=BOUND)
