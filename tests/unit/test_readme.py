@@ -28,7 +28,8 @@ def keys() -> set[str]:
             found.add(getattr(space, name).decode())
         elif inspect.isfunction(member) and not name.startswith("_"):
             parameters = list(inspect.signature(member).parameters)[1:]
-            found.add(member(space, *[f"<{parameter}>" for parameter in parameters]).decode())
+            made = member(space, *[f"<{parameter}>" for parameter in parameters])
+            found |= {key.decode() for key in (made if isinstance(made, dict) else [made])}
     return found | {re.sub("<[a-z_]+>", "*", key) for key in found}
 
 
