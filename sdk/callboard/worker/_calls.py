@@ -124,7 +124,7 @@ class Desk:
         return calls.tell_caller(self._broker.keys, caller, heard)
 
     def is_cancelled(self, call: Call) -> bool:
-        """Tell whether a call that runs has been cancelled. For any thread."""
+        """Tell whether a call that runs has been cancelled; nobody may answer another meanwhile."""
         told = (call.id, call.seq) in tuple(self.cancelled)
         return told or call.seq in self._caller_of(call).finished
 

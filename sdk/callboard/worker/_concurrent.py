@@ -116,6 +116,11 @@ class ConcurrentExecutor(ABC):
         running = running_here.get()
         return running.call if running else None
 
+    def is_cancelled(self, call: Call) -> bool:
+        """Tell whether the caller of a call that runs has taken it back. For any thread."""
+        with self._lock:
+            return self._desk.is_cancelled(call)
+
     def told(self, op: str, call: bytes, number: int) -> Command | None:
         """Take what a caller has to say about one of its calls; called by the watching thread."""
         heard = self._desk.cancel(call, number) if op == "cancel" else None

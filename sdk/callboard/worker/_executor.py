@@ -61,6 +61,9 @@ class Executor(Protocol):
     def current(self) -> Call | None:
         """Return the call that runs where this is called: in this thread, or in this task."""
 
+    def is_cancelled(self, call: Call) -> bool:
+        """Tell whether the caller of a call that runs has taken it back. For any thread."""
+
     def told(self, op: str, call: bytes, number: int) -> Command | None:
         """Take what a caller has to say about one of its calls; called by the watching thread.
 

@@ -75,7 +75,6 @@ class Life:
         self._farewell = Farewell(settings, self._page, self._watch, self._record, self._mailbox)
         self._instance: Any = None
         self._executor: Executor | None = None
-        self._desk: Desk | None = None
 
     def live(self) -> int:
         """Become the actor, serve, and end; return the exit code.
@@ -168,7 +167,7 @@ class Life:
         sealed, first, last = (text(part) for part in items(ready))
         mailbox.seal_seen(sealed)
         replies = mailbox.separate_replies() if self._loop else mailbox
-        desk = self._desk = Desk(settings, replies, self._record, Ledger(mapping(seen)), mapping(charged))
+        desk = Desk(settings, replies, self._record, Ledger(mapping(seen)), mapping(charged))
         desk.before_answer = _flush_client
         if settings.incarnation > 1:
             charge_submitted_while_restarting(settings, replies, desk, (first, last), sealed)
@@ -195,13 +194,13 @@ class Life:
         return self._executor.told(op, call, number)
 
     def _running(self) -> _context.Running | None:
-        call = self._executor.current() if self._executor else None
-        if call is None:
+        executor = self._executor
+        call = executor.current() if executor else None
+        if executor is None or call is None:
             return None
-        assert self._desk is not None
         cls, name = type(self._instance), f"{self._record.class_name}.{call.method}"
         function = f"{cls.__module__}.{cls.__qualname__}.{call.method}"
-        return _context.Running(call.id, name, function, self._desk.is_cancelled(call))
+        return _context.Running(call.id, name, function, executor.is_cancelled(call))
 
     def _call(self) -> bytes:
         call = self._executor.current() if self._executor else None

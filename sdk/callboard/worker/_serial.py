@@ -110,6 +110,10 @@ class SerialExecutor:
         """Return the call that runs, in the main thread."""
         return self._running if threading.current_thread() is threading.main_thread() else None
 
+    def is_cancelled(self, call: Call) -> bool:
+        """Tell whether the caller of a call that runs has taken it back. For any thread."""
+        return self._desk.is_cancelled(call)
+
     def told(self, op: str, call: bytes, number: int) -> Command | None:
         """Take what a caller has to say about one of its calls; called by the watching thread."""
         self._runner.streams.told(op, call, number)
