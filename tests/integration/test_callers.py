@@ -172,6 +172,8 @@ def test_i10_who_does_not_read_hinders_nobody(ray: ModuleType, on_stage: Stage, 
     with other_driver("slow") as slow:
         slow.do("actor = ray.get_actor('busy')")
         slow.do("refs = [actor.note.remote(str(number)) for number in range(5000)]")
+        # So that none of them is held back, to be sent together with more.
+        slow.do("ray._session.client().outbound.flush()")
         pid = slow.ask("__import__('os').getpid()")
         os.kill(pid, signal.SIGSTOP)
         try:
