@@ -36,6 +36,8 @@ _SMALL: Final = 32
 LARGE: Final = 100_000
 #: What comes apart from the pickle begins at multiples of this, as arrays like it.
 _ALIGNED: Final = 64
+#: Bytes that Redis takes in one piece, unless its `proto-max-bulk-len` says otherwise.
+LARGEST: Final = 512 << 20
 
 
 @dataclass(slots=True)
@@ -135,6 +137,7 @@ def pack(value: object) -> Parcel:
     """Pickle a value and collect what it carries.
 
     Raises:
+        ValueError: It is too large for Redis.
         Exception: Whatever pickle or the value's own hooks raise when it cannot be pickled.
     """
     body = pack_plain(value)
@@ -148,6 +151,12 @@ def pack(value: object) -> Parcel:
             parcel.body = file.getvalue()
     finally:
         _packing.parcel = outer
+    if len(parcel.body) > LARGEST:
+        # The server would close the connection, and again when it is sent again: nothing else would go through.
+        raise ValueError(
+            f"{len(parcel.body):,} bytes are more than Redis takes in one piece ({LARGEST:,} bytes): pass it on in "
+            "parts, or write it to a file and pass on the path"
+        )
     return parcel
 
 

@@ -17,6 +17,7 @@ from tests.support.mortals import Mortal, Notes
 from tests.support.stage import Stage
 from tests.support.waiting import wait_until
 
+from callboard import _serde
 from callboard_broker.wire import integer
 
 BOUND = 30
@@ -171,6 +172,8 @@ def test_i10_who_does_not_read_hinders_nobody(ray: ModuleType, on_stage: Stage, 
     with other_driver("slow") as slow:
         slow.do("actor = ray.get_actor('busy')")
         slow.do("refs = [actor.note.remote(str(number)) for number in range(5000)]")
+        # So that none of them is held back, to be sent together with more.
+        slow.do("ray._session.client().outbound.flush()")
         pid = slow.ask("__import__('os').getpid()")
         os.kill(pid, signal.SIGSTOP)
         try:
@@ -192,6 +195,15 @@ def test_i1_payloads_of_any_size_come_back(ray: ModuleType, size: int) -> None:
     actor = ray.remote(Echo).remote()
     payload = bytes(size)
     assert ray.get(actor.echo.remote(payload), timeout=BOUND) == payload
+
+
+def test_i10_a_value_that_is_too_large_for_redis_is_refused(ray: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is passed on, with its size; what is passed on afterwards goes through as ever."""
+    monkeypatch.setattr(_serde, "LARGEST", 1 << 20)
+    actor = ray.remote(Echo).remote()
+    with pytest.raises(TypeError, match=r"2,097,\d+ bytes are more than Redis takes .* in parts"):
+        ray.put(bytes(2 << 20))
+    assert ray.get(actor.echo.remote(1), timeout=BOUND) == 1
 
 
 def test_i1_a_call_may_have_very_many_arguments(ray: ModuleType) -> None:
