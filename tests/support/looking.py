@@ -13,7 +13,12 @@ __all__ = ["death", "gone", "state", "wait_for_death", "wait_for_end", "wait_for
 def state(handle: Any) -> Any:
     """Return all that the state API says of an actor, which is given by a handle or by its id."""
     actor = handle if isinstance(handle, str) else handle._actor_id
-    found = [item for item in state_api.list_actors(detail=True, limit=10_000) if item.actor_id == actor]
+
+    def listed() -> list[Any]:
+        return [item for item in state_api.list_actors(detail=True, limit=10_000) if item.actor_id == actor]
+
+    # A creation is on its way when `.remote()` returns.
+    found = wait_until(listed, what=f"{handle} to be listed")
     assert len(found) == 1, f"{handle} is listed {len(found)} times"
     return found[0]
 
