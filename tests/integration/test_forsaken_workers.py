@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,15 @@ import psutil
 import pytest
 from tests.support.errands import hold
 from tests.support.kinds import KINDS, create
+from tests.support.looking import state
 from tests.support.mortals import Mortal, Notes
 from tests.support.stage import Stage, stage
 from tests.support.supervisors import another_supervisor
 from tests.support.waiting import wait_until
 
 import callboard
+from callboard_broker.page import StatusPage, page_path
+from callboard_broker.wire import text
 
 #: Seconds of a heartbeat timeout that tests can wait out.
 SHORT = 0.5
@@ -54,6 +58,31 @@ def test_i8_actors_leave_when_no_supervisor_comes(forsaken: Stage, notes: Notes,
     wait_until(lambda: Notes(notes.path.with_name("busy")).count("held began"), what="the call to start")
     for process in kill_supervisor(forsaken, pids):
         wait_until(lambda process=process: gone(process), what="a worker to leave", timeout=BOUND)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_i8_a_worker_that_was_stopped_is_not_forsaken(forsaken: Stage, notes: Notes, kind: str) -> None:
+    """However long that was: its supervisor has been there all the time."""
+    actor = create(kind, notes, max_restarts=1)
+    process = psutil.Process(callboard.get(actor.pid.remote(), timeout=BOUND))
+    for _ in range(3):
+        process.suspend()
+        since = time.monotonic()
+        wait_until(lambda since=since: time.monotonic() - since > 3 * SHORT, what="more than the time")  # type: ignore[misc]
+        process.resume()
+        assert callboard.get(actor.pid.remote(), timeout=BOUND) == process.pid
+        wait_for_looks(forsaken, actor)
+    assert state(actor).num_restarts == 0
+
+
+def wait_for_looks(own: Stage, actor: Any) -> None:
+    """Wait until an actor's worker has looked at its record several times."""
+    keys = own.broker.keys
+    token = text(own.wire.call("HGET", keys.actor(actor._actor_id), "token"))
+    page = StatusPage.open(page_path(actor._actor_id, token))
+    before = page.beats
+    wait_until(lambda: page.beats > before + 4, what="the worker to look", timeout=BOUND)
+    page.close()
 
 
 def test_i8_actors_whose_constructor_goes_on_leave(forsaken: Stage, notes: Notes) -> None:

@@ -28,6 +28,9 @@ Told: TypeAlias = "Callable[[str, bytes, int], Command | None]"
 
 #: Milliseconds for which a read blocks in the server at most; below the wire's bound of silence.
 _BLOCK_MS: Final = 10_000
+#: Looks after the time is over before it counts as such: this process may have been stopped for as long, its connection
+#: may have ended meanwhile, and a read may last when the clock of the server is put back.
+_IN_VAIN: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ class Watch:
         self._woken.set()
 
     def _run(self) -> None:
-        timeout = self._settings.heartbeat_timeout
+        timeout, overdue = self._settings.heartbeat_timeout, 0
         while not self._stopped:
             self._page.beat()
             windows.close_idle(timeout)
@@ -112,7 +115,8 @@ class Watch:
                     self._wire = None
                 # As long as it is stopped or not: an event that is set would not wait.
                 threading.Event().wait(timeout / 5)
-            if time.monotonic() - self._moved_at > 2 * timeout and not self._stopped:
+            overdue = overdue + 1 if time.monotonic() - self._moved_at > 2 * timeout else 0
+            if overdue > _IN_VAIN and not self._stopped:
                 fall(self._page, "no supervisor and no broker for too long")
 
     def _look(self) -> None:
