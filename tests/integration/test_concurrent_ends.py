@@ -104,7 +104,8 @@ def test_x4_a_crash_has_no_hook(ray: ModuleType, notes: Notes, gate: Path, kind:
     """All that ran is lost, what had finished is not."""
     actor = create(kind, notes, at_once=5)
     finished = [actor.note.remote(f"{number}") for number in range(20)]
-    running = holding(actor, notes, gate, 2)
+    # They leave room for one call, so what is to leave begins when all the others have finished.
+    running = holding(actor, notes, gate, 4)
     leaving = actor.leave.remote("leaving", way)
     for ref in [*running, leaving]:
         raises(ray, ref, ray.exceptions.ActorDiedError, "SIGKILL" if way == "SIGKILL" else "exit code 7")

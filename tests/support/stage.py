@@ -102,7 +102,7 @@ class Stage:
             return not last
 
         try:
-            wait_until(nothing, what="actors, clients, keys and processes to go", timeout=10)
+            wait_until(nothing, what="actors, clients, keys and processes to go", timeout=30)
         except AssertionError:
             self._clear()
             raise AssertionError("left behind: " + ", ".join(last)) from None
