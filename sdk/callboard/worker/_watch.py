@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from callboard.worker._settings import Settings, TaskSettings
     from callboard_broker.page import StatusPage
-    from callboard_broker.wire import Command, Reply
+    from callboard_broker.wire import Command
 
 _log = logging.getLogger(__name__)
 
@@ -133,24 +133,23 @@ class Watch:
         self.certain_until = looked_at + self._certainty
         # Another supervisor may have taken over.
         self._node = node or self._node
-        if items(about)[0] is None:
-            about = self._neighbour()
         beat, pid, began = (maybe_text(part) for part in items(about))
-        # A supervisor that is too busy to beat is none that is gone; were another to take over, the token would change.
-        if beat is not None and (beat != self._node_beat or _lives(pid, began)):
+        if beat is not None and beat != self._node_beat:
             self._node_beat = beat
-            self._moved_at = time.monotonic()
+        # A supervisor that is too busy to beat is none that is gone; were another to take over, the token would change.
+        elif not _lives(pid, began) and not self._has_neighbour():
+            return
+        self._moved_at = time.monotonic()
 
-    def _neighbour(self) -> Reply:
-        """Return the beat and the process of a supervisor of this host: it sees to those whose own one is gone."""
+    def _has_neighbour(self) -> bool:
+        """Tell whether some supervisor of this host lives: it will see to those whose own one is gone."""
         assert self._wire is not None
         keys = self._settings.broker.keys
         nodes = [text(node) for node in items(self._wire.call("SMEMBERS", keys.nodes))]
-        questions = [("HMGET", keys.node(node), "beat", "pid", "start_time", "host") for node in nodes]
+        questions = [("HMGET", keys.node(node), "host", "pid", "start_time") for node in nodes]
         found = map(checked, self._wire.pipeline(questions))
-        nobody: list[Reply] = [None, None, None]
-        here = [about[:3] for about in map(items, found) if maybe_text(about[3]) == self._settings.host]
-        return next((about for about in here if _lives(*map(maybe_text, about[1:]))), nobody)
+        told = [tuple(map(maybe_text, items(about))) for about in found]
+        return any(where == self._settings.host and _lives(pid, began) for where, pid, began in told)
 
     def _listen(self, told: Told, seconds: float) -> None:
         """Wait for what callers have to say."""
