@@ -167,7 +167,13 @@ class Theatre:
 
     def workers(self) -> list[psutil.Process]:
         """Return the processes that are actors, whoever looks after them."""
-        return [process for process in self._everybody() if process.name() == "Scribe"]
+        found = []
+        for process in self._everybody():
+            # They end while they are looked at.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if process.name() == "Scribe":
+                    found.append(process)
+        return found
 
     def actors(self) -> dict[str, dict[str, str]]:
         """Return the records of the actors, by name."""

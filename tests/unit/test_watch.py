@@ -38,14 +38,15 @@ class Server:
         return [self.call(*command) for command in commands]
 
 
-def looks(server: Server) -> bool:
-    """Look twice, the second time when the beats are known; tell whether somebody was found then."""
+def looks(server: Server, node: str = "mine") -> bool:
+    """Look twice, the second time when the beats are known and a node has it; tell whether somebody was found then."""
     broker = SimpleNamespace(keys=KEYS, connect=lambda _: server)
     settings: Any = SimpleNamespace(broker=broker, heartbeat_timeout=1.0, node="mine", host="here")
     question = ("HMGET", KEYS.actor("actor"), "token", "node")
     watch = Watch(settings, SimpleNamespace(), Place("actor", question, "token", b"control"))  # type: ignore[arg-type] # not told of anything
     watch._look()
     watch._moved_at = 0.0
+    server.hashes[KEYS.actor("actor")]["node"] = node
     watch._look()
     return watch._moved_at > 0
 
@@ -65,3 +66,9 @@ def looks(server: Server) -> bool:
 def test_i8_a_living_supervisor_of_the_host_is_enough(nodes: dict[str, dict[str, str]], *, found: bool) -> None:
     """Also when one's own has just been killed, over and over: the other one will see to its workers."""
     assert looks(Server(**nodes)) is found
+
+
+def test_i8_to_be_adopted_is_enough() -> None:
+    """Also by one that has been killed since."""
+    nodes = {"mine": {"beat": "1", **GONE}, "other": {"beat": "1", "host": "here", **GONE}}
+    assert looks(Server(**nodes), node="other")

@@ -131,13 +131,13 @@ class Watch:
         if token != place.answer and not self._stopped:
             fall(self._page, "a newer incarnation took over, or the actor was ended")
         self.certain_until = looked_at + self._certainty
-        # Another supervisor may have taken over.
+        adopted = bool(node) and node != self._node
         self._node = node or self._node
         beat, pid, began = (maybe_text(part) for part in items(about))
         if beat is not None and beat != self._node_beat:
             self._node_beat = beat
         # A supervisor that is too busy to beat is none that is gone; were another to take over, the token would change.
-        elif not _lives(pid, began) and not self._has_neighbour():
+        elif not (adopted or _lives(pid, began) or self._has_neighbour()):
             return
         self._moved_at = time.monotonic()
 
