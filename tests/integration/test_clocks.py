@@ -28,8 +28,8 @@ def test_i1_calls_are_taken_after_the_callers_clock_has_jumped(
     """Its calls are as old as they were signed, whatever time it is said to be, and also when that is corrected."""
     actor = ray.remote(Mortal).remote(str(notes.path))
     assert ray.get(actor.note.remote("before"), timeout=BOUND) == "before"
-    right = time.time
+    right = time.time_ns
     with monkeypatch.context() as patch:
-        patch.setattr(time, "time", lambda: right() + jump / 1000)
+        patch.setattr(time, "time_ns", lambda: right() + jump * 1_000_000)
         assert ray.get(actor.note.remote("meanwhile"), timeout=BOUND) == "meanwhile"
     assert ray.get(actor.note.remote("after"), timeout=BOUND) == "after"

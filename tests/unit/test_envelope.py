@@ -123,8 +123,8 @@ def test_an_old_call_is_a_replay() -> None:
 @pytest.mark.parametrize("jump", [0, 10 * envelope.STALE_MS])
 def test_a_call_that_was_just_signed_is_no_replay(monkeypatch: pytest.MonkeyPatch, jump: int) -> None:
     """Also when the id of its entry is ahead, as those are that follow upon a server's clock that was, and ours is."""
-    right, just_now = time.time, int(time.time() * 1000)
-    monkeypatch.setattr(time, "time", lambda: right() + jump / 1000)
+    right, just_now = time.time_ns, int(time.time() * 1000)
+    monkeypatch.setattr(time, "time_ns", lambda: right() + jump * 1_000_000)
     ahead = b"%d-0" % (just_now + 2 * envelope.STALE_MS)
     fields = envelope.call_fields(signer(), b"1.kid", b"me/1", 7, b"add", 0, just_now, b"", b"")
     assert envelope.open_call(signer(), ahead, list(fields)).entry == ahead
