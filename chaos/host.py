@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
 import subprocess
 from ipaddress import IPv4Network
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["Host", "none_can_be_had"]
 
@@ -53,7 +57,7 @@ class Host:
             _ip("-n", self._name, "address", "add", f"{self._there}/30", "dev", "cable")
             _ip("-n", self._name, "link", "set", "lo", "up")
             _ip("-n", self._name, "link", "set", "cable", "up")
-            self.plug_in()
+            self._plug_in()
         except BaseException:
             self.__exit__()
             raise
@@ -63,12 +67,16 @@ class Host:
         """Remove it, and its cable with it."""
         _ip("netns", "delete", self._name)
 
-    def unplug(self) -> None:
+    @contextlib.contextmanager
+    def unplugged(self) -> Iterator[None]:
         """Let nothing through, in silence: connections stay, and what is sent on them is lost and sent again."""
         _ip("link", "set", self._name, "down")
+        try:
+            yield
+        finally:
+            self._plug_in()
 
-    def plug_in(self) -> None:
-        """Let everything through."""
+    def _plug_in(self) -> None:
         _ip("link", "set", self._name, "up")
 
 

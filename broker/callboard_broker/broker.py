@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import tenacity
 
-from callboard_broker.envelope import Signer, seal_outcome
+from callboard_broker import timing
+from callboard_broker.envelope import TERMINATE, Signer, call_fields, seal_outcome
 from callboard_broker.errors import (
     BrokerTooOldError,
     BrokerUnreachableError,
@@ -63,6 +64,12 @@ class Broker:
         """Return the head of an outcome for a caller; who tells one caller much keeps a signer instead."""
         return seal_outcome(self.signer("outcome", caller), outcome)
 
+    def end_entry(self, actor: str) -> tuple[bytes, ...]:
+        """Return the fields of the call, of nobody, that ends an actor once the calls before it are done."""
+        return call_fields(
+            self.signer("call", actor), self.version, b"-/0", 0, TERMINATE.encode(), 0, timing.latest_ms(), b"", b""
+        )
+
     def connect(self, name: str, *, patience: float = 0.0, leaving: threading.Event | None = None) -> Wire:
         """Open a connection.
 
@@ -75,12 +82,12 @@ class Broker:
             BrokerUnreachableError: Nobody answers.
             BrokerRefusedError: The server refuses us.
         """
+        leaving = leaving or threading.Event()
         try:
             return Wire.open(self.address, name=f"{self.prefix}:{name}")
         except BrokerUnreachableError:
-            if not patience or (leaving and leaving.is_set()):
+            if not patience or leaving.is_set():
                 raise
-        leaving = leaving or threading.Event()
         attempts = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(BrokerUnreachableError),
             stop=tenacity.stop_after_delay(patience) | tenacity.stop_when_event_set(leaving),

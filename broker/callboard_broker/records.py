@@ -60,24 +60,22 @@ _READERS: Final[dict[type, Callable[[bytes], object]]] = {
     bool: lambda text: bool(int(text)),
     State: lambda text: State(text.decode(errors="replace")),
 }
-
-
-_KINDS: dict[str, dict[str, type]] = {}
-_COLUMNS: dict[str, list[tuple[Callable[[bytes], object], Any]]] = {}
+_KINDS: dict[type, dict[str, type]] = {}
+_COLUMNS: dict[type, list[tuple[Callable[[bytes], object], Any]]] = {}
 
 
 def _kinds(cls: type[_Stored]) -> dict[str, type]:
-    if cls.__name__ not in _KINDS:
+    if cls not in _KINDS:
         hints = get_type_hints(cls)
-        _KINDS[cls.__name__] = {item.name: hints[item.name] for item in fields(cls)}  # type: ignore[arg-type] # all are dataclasses
-    return _KINDS[cls.__name__]
+        _KINDS[cls] = {item.name: hints[item.name] for item in fields(cls)}  # type: ignore[arg-type] # all are dataclasses
+    return _KINDS[cls]
 
 
 def _columns(cls: type[_Stored]) -> list[tuple[Callable[[bytes], object], Any]]:
-    if cls.__name__ not in _COLUMNS:
+    if cls not in _COLUMNS:
         kinds = _kinds(cls)
-        _COLUMNS[cls.__name__] = [(_READERS[kinds[item.name]], item.default) for item in fields(cls)]  # type: ignore[arg-type] # the same
-    return _COLUMNS[cls.__name__]
+        _COLUMNS[cls] = [(_READERS[kinds[item.name]], item.default) for item in fields(cls)]  # type: ignore[arg-type] # the same
+    return _COLUMNS[cls]
 
 
 @dataclass(frozen=True, slots=True)

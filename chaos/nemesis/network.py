@@ -40,12 +40,8 @@ def _dead_peers(theatre: Theatre) -> Iterator[int]:
 @contextlib.contextmanager
 def _unplugged(theatre: Theatre) -> Iterator[int]:
     """Pull the plug of a host, for less time than anybody takes to miss it."""
-    host = theatre.chance.choice(theatre.hosts)
-    host.unplug()
-    try:
+    with theatre.chance.choice(theatre.hosts).unplugged():
         yield 1
-    finally:
-        host.plug_in()
 
 
 LOSSES: Final = (

@@ -130,12 +130,8 @@ def _cut_off(theatre: Theatre, node: Node) -> Iterator[int]:
 @contextlib.contextmanager
 def _unplugged(theatre: Theatre, node: Node) -> Iterator[int]:
     """Let nothing pass between a node's host and the others; what was on its way is sent again, or never."""
-    host = theatre.hosts[theatre.nodes.index(node)]
-    host.unplug()
-    try:
+    with theatre.hosts[theatre.nodes.index(node)].unplugged():
         yield 1
-    finally:
-        host.plug_in()
 
 
 def _lost(how: Callable[[Theatre, Node], AbstractContextManager[int]]) -> Strike:

@@ -11,8 +11,7 @@ import weakref
 from functools import partial
 from typing import TYPE_CHECKING
 
-from callboard_broker import timing
-from callboard_broker.envelope import TERMINATE, CallWriter, call_fields
+from callboard_broker.envelope import CallWriter
 from callboard_broker.operations import actors, clients
 from callboard_broker.wire import pack
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from callboard._client import Client
     from callboard._outbound import Unacknowledged
     from callboard_broker.envelope import Signer
-    from callboard_broker.wire import Argument, Reply
+    from callboard_broker.wire import Reply
 
 
 class Hold:
@@ -178,7 +177,7 @@ class Holdings:
         kind, _, thing = target.partition(":")
         client = self._client
         if kind == "a":
-            entry = end_entry(client, thing)
+            entry = client.broker.end_entry(thing)
             command = actors.release(client.keys, thing, token, index=client.id, member=member, entry=entry)
         else:
             command = clients.drop_object(client.keys, thing, token, index=client.id, member=member)
@@ -186,7 +185,7 @@ class Holdings:
 
     def _release(self, actor: str, holder: str, member: str) -> None:
         client = self._client
-        entry = end_entry(client, actor)
+        entry = client.broker.end_entry(actor)
         command = actors.release(client.keys, actor, holder, index=client.id, member=member, entry=entry)
         client.outbound.post(command, self._forgetting(actor))
 
@@ -197,12 +196,6 @@ class Holdings:
                 self._client.calls.forget_route(actor)
 
         return acknowledged
-
-
-def end_entry(client: Client, actor: str) -> tuple[Argument, ...]:
-    """Make the entry that ends an actor once the calls before it are done."""
-    signer = client.broker.signer("call", actor)
-    return call_fields(signer, client.broker.version, b"-/0", 0, TERMINATE.encode(), 0, timing.latest_ms(), b"", b"")
 
 
 def _lent(target: str, token: str, recipient: str) -> str:

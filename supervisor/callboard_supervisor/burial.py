@@ -8,8 +8,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from callboard_broker import deaths, ids, timing
-from callboard_broker.envelope import TERMINATE, call_fields
+from callboard_broker import deaths, ids
 from callboard_broker.errors import BrokerRefusedError
 from callboard_broker.operations import actors, clients
 from callboard_broker.wire import integer, maybe_text
@@ -120,7 +119,7 @@ class Burial:
         kind, _, thing = target.partition(":")
         command: Command
         if kind == "a":
-            entry = self._end_entry(thing)
+            entry = self._link.broker.end_entry(thing)
             command = actors.release(self._keys, thing, holder, index="-", member="-", lender=lender, entry=entry)
         else:
             command = clients.drop_object(self._keys, thing, holder, index="-", member="-", lender=lender)
@@ -145,17 +144,3 @@ class Burial:
         # First, as afterwards nobody could tell whoever continues this burial.
         self.release_token(f"o:{ref}", (tokens or "").split())
         self._link.call("DEL", self._keys.object(ref), self._keys.object_holders(ref), self._keys.object_waiters(ref))
-
-    def _end_entry(self, actor: str) -> tuple[bytes, ...]:
-        broker = self._link.broker
-        return call_fields(
-            broker.signer("call", actor),
-            broker.version,
-            b"-/0",
-            0,
-            TERMINATE.encode(),
-            0,
-            timing.latest_ms(),
-            b"",
-            b"",
-        )

@@ -13,12 +13,11 @@ from typing import Any
 import psutil
 import pytest
 import yaml
-from click.testing import CliRunner, Result
 from tests.support.board import KEY, Board, own_place
+from tests.support.commands import run
 from tests.support.waiting import wait_until
 
 from callboard import _running
-from callboard.cli import main
 from callboard_broker import deaths
 from callboard_broker.wire import entries, fields
 
@@ -57,15 +56,6 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
         yield folder / "callboard"
         run("down", "--timeout", "0")
-
-
-def run(*words: str, code: int = 0) -> Result:
-    """Run a command, which must exit with this code."""
-    result = CliRunner().invoke(main, words)
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == code, result.output
-    return result
 
 
 def program(*words: str, code: int = 0) -> str:

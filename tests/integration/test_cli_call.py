@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from tests.support.commands import run
 from tests.support.stage import Stage
 from tests.support.waiting import wait_until
 
 import callboard
-from callboard.cli import main
 from callboard.util import state
 
 
@@ -57,15 +56,6 @@ def shop(on_stage: Stage) -> Iterator[str]:
         callboard.get(handle.count.remote(0))
     yield handle._actor_id
     run("kill", handle._actor_id)
-
-
-def run(*words: str, code: int = 0) -> Result:
-    """Run a command, which must exit with this code."""
-    result = CliRunner().invoke(main, words)
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == code, result.output
-    return result
 
 
 def test_call_prints_the_result_as_json(shop: str) -> None:

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from tests.support.errands import hold
 from tests.support.kinds import KINDS, create
-from tests.support.looking import state
+from tests.support.looking import gone, state, wait_for_end
 from tests.support.mortals import Mortal, Notes
 from tests.support.stage import Stage, stage
 from tests.support.supervisors import another_supervisor
@@ -44,11 +44,6 @@ def kill_supervisor(own: Stage, workers: list[int]) -> list[psutil.Process]:
     return found
 
 
-def gone(process: psutil.Process) -> bool:
-    """Tell whether a process has ended, whether or not somebody has waited for it."""
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
-
-
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_i8_actors_leave_when_no_supervisor_comes(forsaken: Stage, notes: Notes, gate: Path, kind: str) -> None:
     """Idle ones, and those that are in the middle of a call which would go on for ever."""
@@ -57,7 +52,7 @@ def test_i8_actors_leave_when_no_supervisor_comes(forsaken: Stage, notes: Notes,
     busy.hold.remote(str(gate), "held")
     wait_until(lambda: Notes(notes.path.with_name("busy")).count("held began"), what="the call to start")
     for process in kill_supervisor(forsaken, pids):
-        wait_until(lambda process=process: gone(process), what="a worker to leave", timeout=BOUND)  # type: ignore[misc]
+        wait_for_end(process.pid, timeout=BOUND)
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
@@ -90,7 +85,7 @@ def test_i8_actors_whose_constructor_goes_on_leave(forsaken: Stage, notes: Notes
     actor: Any = callboard.remote(Mortal).remote(str(notes.path), ("wait",))
     wait_until(lambda: notes.count("init"), what="the constructor to run")
     (process,) = kill_supervisor(forsaken, [notes.pid])
-    wait_until(lambda: gone(process), what="the worker to leave", timeout=BOUND)
+    wait_for_end(process.pid, timeout=BOUND)
     del actor
 
 
@@ -99,7 +94,7 @@ def test_a9_workers_for_tasks_leave_when_no_supervisor_comes(forsaken: Stage, no
     ref = callboard.remote(hold).remote(str(notes.path), str(gate), "held")
     wait_until(lambda: notes.count("held began"), what="the task to start")
     (process,) = kill_supervisor(forsaken, [notes.pid])
-    wait_until(lambda: gone(process), what="the worker to leave", timeout=BOUND)
+    wait_for_end(process.pid, timeout=BOUND)
     with another_supervisor(forsaken):
         gate.touch()
         assert callboard.get(ref, timeout=BOUND) == "held"
@@ -113,10 +108,10 @@ def test_a9_a_task_goes_on_where_another_supervisor_is(forsaken: Stage, notes: N
     with another_supervisor(forsaken, **{"heartbeat-timeout": str(SHORT)}):
         (process,) = kill_supervisor(forsaken, [notes.pid])
         assert callboard.wait([ref], timeout=6 * SHORT) == ([], [ref])
-        assert not gone(process)
+        assert not gone(process.pid)
         gate.touch()
         assert callboard.get(ref, timeout=BOUND) == "held"
-        wait_until(lambda: gone(process), what="the worker to leave", timeout=BOUND)
+        wait_for_end(process.pid, timeout=BOUND)
 
 
 def test_i8_what_an_actor_started_ends_with_it(forsaken: Stage, notes: Notes) -> None:
@@ -124,5 +119,5 @@ def test_i8_what_an_actor_started_ends_with_it(forsaken: Stage, notes: Notes) ->
     actor: Any = callboard.remote(Mortal).remote(str(notes.path))
     child = psutil.Process(callboard.get(actor.child.remote(), timeout=BOUND))
     (process,) = kill_supervisor(forsaken, [notes.pid])
-    wait_until(lambda: gone(process), what="the worker to leave", timeout=BOUND)
-    wait_until(lambda: gone(child), what="its child to end", timeout=BOUND)
+    wait_for_end(process.pid, timeout=BOUND)
+    wait_for_end(child.pid, timeout=BOUND)

@@ -23,6 +23,11 @@ from callboard_broker.wire import Wire, items, text
 
 BOUND = 20
 
+#: What an operator does to a key that somebody waits for.
+DELETED_OR_OVERWRITTEN = pytest.mark.parametrize(
+    "accident", [("DEL", "{}"), ("SET", "{}", "nonsense")], ids=lambda accident: accident[0]
+)
+
 
 @contextlib.contextmanager
 def loading_server(path: Path) -> Iterator[None]:
@@ -85,7 +90,7 @@ def test_i8_connections_that_have_fallen_silent_are_left(
         link.stop()
 
 
-@pytest.mark.parametrize("accident", [("DEL", "{}"), ("SET", "{}", "nonsense")], ids=lambda accident: accident[0])
+@DELETED_OR_OVERWRITTEN
 def test_i8_who_is_declared_dead_is_told_so_while_it_waits(
     own_stage: Stage, notes: Notes, gate: Path, accident: tuple[str, ...]
 ) -> None:
@@ -159,7 +164,7 @@ def test_i8_an_actor_one_of_whose_keys_is_overwritten_goes_on(
     assert notes.count("init") == 1
 
 
-@pytest.mark.parametrize("accident", [("DEL", "{}"), ("SET", "{}", "nonsense")], ids=lambda accident: accident[0])
+@DELETED_OR_OVERWRITTEN
 def test_i8_calls_of_an_actor_whose_record_is_lost_are_not_waited_for(
     own_stage: Stage, notes: Notes, gate: Path, accident: tuple[str, ...]
 ) -> None:

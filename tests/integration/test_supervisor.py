@@ -9,6 +9,7 @@ from types import ModuleType
 
 import psutil
 import pytest
+from tests.support.looking import wait_for_end
 from tests.support.stage import HEARTBEAT_TIMEOUT, Stage
 from tests.support.supervisors import another_supervisor, nodes, supervisor_elsewhere
 from tests.support.waiting import wait_until
@@ -163,19 +164,11 @@ def test_the_actors_of_a_lost_node_go_to_another(ray: ModuleType, on_stage: Stag
             assert ray.get(mover.pid.remote(), timeout=20) != old
             with pytest.raises(ray.exceptions.ActorDiedError, match="node has died"):
                 ray.get(mortal.pid.remote(), timeout=20)
-            wait_until(lambda: not psutil.pid_exists(old) or zombie(old), what="the old worker to leave", timeout=20)
+            wait_for_end(old, timeout=20)
             del mover, ref, mortal
             wait_until(
                 lambda: not items(on_stage.wire.call("SMEMBERS", on_stage.broker.keys.actors)), what="actors to go"
             )
-
-
-def zombie(pid: int) -> bool:
-    """Tell whether a process has ended and was not reaped yet."""
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 def test_a_client_on_another_host_is_judged_by_its_heartbeat(on_stage: Stage) -> None:

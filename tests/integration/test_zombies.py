@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Any
 
 import psutil
+from tests.support.looking import wait_for_end
 from tests.support.mortals import Mortal, Notes
 from tests.support.stage import Stage
 from tests.support.supervisors import another_supervisor, supervisor_elsewhere
@@ -44,7 +45,7 @@ def test_i3_calls_of_a_process_that_was_replaced_do_not_run(ray: ModuleType, on_
         with another_supervisor(on_stage, resources='{"far": 1}'):
             assert ray.get(ref, timeout=BOUND) == notes.pid != old.pid
             old.resume()
-            wait_until(lambda: not old.is_running() or old.status() == psutil.STATUS_ZOMBIE, what="the old one to end")
+            wait_for_end(old.pid)
             # Behind whatever it has sent.
             assert ray.get(listener.note.remote("last"), timeout=BOUND) == "last"
             del sleeper, ref

@@ -1,16 +1,16 @@
 """Commands of the command line, run in this process."""
 
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from callboard.cli import main
 
-__all__ = ["logs"]
+__all__ = ["run"]
 
 
-def logs(*words: str, code: int = 0) -> str:
-    """Run `callboard logs`, which must exit with this code, and return what it prints."""
-    result = CliRunner().invoke(main, ["logs", *words])
+def run(*words: str, code: int = 0) -> Result:
+    """Run a command, which must exit with this code."""
+    result = CliRunner().invoke(main, words)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     assert result.exit_code == code, result.output
-    return result.output
+    return result

@@ -31,8 +31,8 @@ def beat_node(keys: Keyspace, node: str, fields: Sequence[Argument] = ()) -> Com
 
 
 def connect(keys: Keyspace, client: str, connection: int) -> Command:
-    """Note by which connection a client sends, as the server numbers them."""
-    return script("connect").eval([keys.client(client), keys.inbox(client)], [client, connection])
+    """Note by which connection a client sends, as the server numbers them; refused once it has been declared dead."""
+    return script("beat").eval([keys.client(client), keys.inbox(client)], ["connection", connection])
 
 
 def mend(types: Mapping[bytes, str]) -> Command:
