@@ -69,7 +69,7 @@ ACTS: Final = (
     Act("nodes", parties.NODE_FROZEN, Setting(nodes=2)),
     Act("partition", parties.NODE_CUT_OFF, Setting(nodes=2, proxied=True)),
     Act("hosts", (*parties.HOST_CUT_OFF, *network.UNPLUGGED), Setting(nodes=2, apart=True), hindrance=none_can_be_had),
-    Act("clocks", clocks.JUMPS, Setting(clocks=True), _STEADY, hindrance=none_can_be_set),
+    Act("clocks", clocks.ASTRAY, Setting(clocks=True), _STEADY, hindrance=none_can_be_set),
     Act("visitors", visitors.VISITORS),
     Act("always", server.KILLED, Setting(fsync="always", heartbeat_timeout=5.0), _STEADY, pause=_APART),
     Act("everysec", server.KILLED, Setting(fsync="everysec", heartbeat_timeout=5.0), _STEADY, pause=_APART),

@@ -33,7 +33,7 @@ class Clock:
     def __init__(self, place: Path, whose: str) -> None:
         self.whose = whose
         self._file = place / f"clock-{whose}"
-        self.put_ahead(0)
+        self.set()
 
     @property
     def environ(self) -> dict[str, str]:
@@ -46,8 +46,13 @@ class Clock:
             "NO_FAKE_STAT": "1",
         }
 
-    def put_ahead(self, seconds: float) -> None:
-        """Have it be ahead of this process's clock by so much, or behind it when that is negative."""
+    def set(self, *, ahead: float = 0.0, speed: float = 1.0) -> None:
+        """Have it show another time than this process's clock.
+
+        Args:
+            ahead: By how many seconds; behind it when negative.
+            speed: How many times as fast it runs, also since each of its users was started.
+        """
         draft = self._file.with_suffix(".new")
-        draft.write_text(f"{seconds:+.3f}\n", encoding="ascii")
+        draft.write_text(f"{ahead:+.3f} x{speed:.3f}\n", encoding="ascii")
         draft.rename(self._file)

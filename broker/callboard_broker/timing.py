@@ -41,8 +41,7 @@ class Timing:
 
     Attributes:
         heartbeat_timeout: A counter that has not moved for so long belongs to somebody who is lost. 15 s ride out a
-        cut of
-            5 s with a margin.
+            cut of 5 s with a margin.
         graceful_timeout: How long an actor may take over its end before it is killed.
         idle_timeout: How long a worker for remote functions waits for the next before it ends.
         explicit: Which of them were set on purpose.

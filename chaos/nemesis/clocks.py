@@ -1,4 +1,4 @@
-"""Wall clocks that jump by minutes and by hours, ahead and back."""
+"""Wall clocks that jump by minutes and by hours, ahead and back, or run too fast or too slowly."""
 
 from __future__ import annotations
 
@@ -8,35 +8,57 @@ from typing import TYPE_CHECKING, Final
 from chaos.nemesis.fault import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from random import Random
+    from typing import TypeAlias
 
     from chaos.nemesis.fault import Strike
     from chaos.theatre import Theatre
 
-__all__ = ["JUMPS"]
+    #: Chooses what a clock is set to.
+    _Setting: TypeAlias = Callable[[Random], dict[str, float]]
+
+__all__ = ["ASTRAY"]
 
 _MINUTE: Final = 60.0
 _HOUR: Final = 3600.0
 
 
-def _jump(whose: str, direction: int) -> Strike:
+#: Of one's own speed.
+_DRIFT: Final = 0.1
+
+
+def _jump(direction: int) -> _Setting:
     """Set a clock to another time, and right again: two jumps."""
 
+    def far(chance: Random) -> dict[str, float]:
+        return {"ahead": direction * chance.choice([chance.uniform(_MINUTE, _HOUR), chance.uniform(_HOUR, 30 * _HOUR)])}
+
+    return far
+
+
+def _drift(direction: int) -> _Setting:
+    """Have a clock run too fast or too slowly, as if it had since its users were started, and set it right again."""
+    return lambda _: {"speed": 1 + direction * _DRIFT}
+
+
+def _wrong(whose: str, setting: _Setting) -> Strike:
     @contextlib.contextmanager
     def strike(theatre: Theatre) -> Iterator[int]:
         (clock, *_) = [clock for clock in theatre.clocks if clock.whose.startswith(whose)]
-        far = theatre.chance.choice([theatre.chance.uniform(_MINUTE, _HOUR), theatre.chance.uniform(_HOUR, 30 * _HOUR)])
-        clock.put_ahead(direction * far)
+        clock.set(**setting(theatre.chance))
         try:
             yield 1
         finally:
-            clock.put_ahead(0)
+            clock.set()
 
     return strike
 
 
-JUMPS: Final = tuple(
-    Fault(f"clock of {whose} {word}", _jump(whose, direction), (0.2, 2.0))
+_WRONG: Final = {"ahead": _jump(1), "back": _jump(-1), "too fast": _drift(1), "too slow": _drift(-1)}
+
+ASTRAY: Final = tuple(
+    Fault(f"clock of {whose} {how}", _wrong(whose, setting), (0.2, 2.0))
     for whose in ("server", "node", "callers")
-    for word, direction in (("ahead", 1), ("back", -1))
+    for how, setting in _WRONG.items()
 )
