@@ -343,18 +343,18 @@ def kill(actor: ActorHandle, *, no_restart: bool = True) -> None:
     hold = actor._hold  # noqa: SLF001
     client = hold.client
     client.require_open(actor)
-    client.outbound.flush()
+    ask = client.outbound.ask
     if no_restart:
-        state, node = items(client.ask(*actors.kill(client.keys, hold.actor, ids.new_token(), deaths.killed())))
+        state, node = items(ask(*actors.kill(client.keys, hold.actor, ids.new_token(), deaths.killed())))
         op = "kill"
         if state in {b"", b"DEAD"}:
             return
     else:
-        node = client.ask("HGET", client.keys.actor(hold.actor), "node")
+        node = ask("HGET", client.keys.actor(hold.actor), "node")
         op = "restart"
     if isinstance(node, bytes) and node:
         name = text(node)
-        client.ask(*actors.command_node(client.keys, name, client.broker.signer("command", name), op, hold.actor))
+        ask(*actors.command_node(client.keys, name, client.broker.signer("command", name), op, hold.actor))
 
 
 def get_actor(name: str, namespace: str | None = None) -> ActorHandle:

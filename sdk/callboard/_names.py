@@ -77,11 +77,10 @@ def claim(
     Raises:
         ActorAlreadyExistsError: Another actor bears the name.
     """
-    client.outbound.flush()
     stale, predecessor = "", ""
     while True:
         command = actors.claim_name(client.keys, record.namespace, record.name, record.actor_id, stale)
-        bearer = text(client.ask(*command))
+        bearer = text(client.outbound.ask(*command))
         if bearer == record.actor_id:
             place(predecessor)
             return handle

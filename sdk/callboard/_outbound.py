@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from callboard._flusher import Flusher
 from callboard_broker.errors import BrokerUnreachableError
-from callboard_broker.wire import Reply, pack
+from callboard_broker.wire import Reply, checked, pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from callboard_broker.wire import Command, Wire
+    from callboard_broker.wire import Argument, Command, Wire
 
 #: A packed command, and what takes its reply.
 Unacknowledged: TypeAlias = "tuple[bytes, Callable[[Reply], None]]"
@@ -146,6 +146,18 @@ class Outbound:
                 self._await_one()
         if self.aftermath:
             self.clean_up()
+
+    def ask(self, *command: Argument) -> Reply:
+        """Send a command behind everything that was sent before, and wait for its reply.
+
+        Raises:
+            BrokerRefusedError: The server answered with an error.
+            BrokerUnreachableError: As `flush` does.
+        """
+        replies: list[Reply] = []
+        self.post(command, replies.append)
+        self.flush()
+        return checked(replies[0])
 
     def fileno(self) -> int:
         """Return the descriptor of the present connection, for polling."""

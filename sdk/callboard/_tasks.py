@@ -111,20 +111,20 @@ class Tasks:
         if waited is not None:
             result.resolve(outcome.status, outcome.body)
             return
-        client.outbound.flush()
         ending = tasks.Ending("*", outcome, client.broker.seal_outcome(client.id, outcome), "")
         settle = tasks.settle(client.keys, call.decode(), queued.task, queued.function, queued.queue, ending)
-        found = [text(part) for part in items(client.ask(*settle))]
+        ask = client.outbound.ask
+        found = [text(part) for part in items(ask(*settle))]
         if found and found[0]:
             worker, node = found
             if recursive:
                 # First, as what is cancelled may end the worker.
-                client.ask(*tasks.tell(client.keys, worker, calls.RECALL, call, 0))
+                ask(*tasks.tell(client.keys, worker, calls.RECALL, call, 0))
             if force:
                 signer = client.broker.signer("command", node)
-                client.ask(*actors.command_node(client.keys, node, signer, "end", worker))
+                ask(*actors.command_node(client.keys, node, signer, "end", worker))
             else:
-                client.ask(*tasks.tell(client.keys, worker, "cancel", call, 0))
+                ask(*tasks.tell(client.keys, worker, "cancel", call, 0))
 
     def again(self, call: bytes, queued: Queued) -> list[Unacknowledged]:
         """Return what submits a task once more that the server may have forgotten."""
