@@ -32,7 +32,7 @@ check: .venv/developed  ## lint, format, types, layers and sizes
 
 .PHONY: test
 test: .venv/developed  ## run the whole suite
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q --numprocesses=logical --dist=worksteal
 
 .venv/upset: .venv/developed
 	$(BIN)/python -m pip install --quiet --group chaos

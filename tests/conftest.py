@@ -2,9 +2,11 @@
 
 import os
 import tempfile
+import uuid
 
 import hypothesis
 from hypothesis import HealthCheck
+from tests.support.leaks import MARK
 
 # How long an example takes says something about the machine only, and large bodies are wanted.
 hypothesis.settings.register_profile(
@@ -12,6 +14,9 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("callboard")
 
-# Shared memory of this run alone, in which nothing of others can be taken for a leak.
+# A mark, files and shared memory of this process alone, in which nothing of those that run other tests at the same time
+# can be taken for a leak.
+_files = tempfile.TemporaryDirectory(prefix="cb-", ignore_cleanup_errors=True)
 _shared = tempfile.TemporaryDirectory(prefix="cb-run-", dir="/dev/shm", ignore_cleanup_errors=True)
-os.environ["CALLBOARD_SHM_DIR"] = _shared.name
+os.environ.update({MARK: uuid.uuid4().hex, "TMPDIR": _files.name, "CALLBOARD_SHM_DIR": _shared.name})
+tempfile.tempdir = None

@@ -1,16 +1,14 @@
 """Find what a test leaves behind: processes, threads, open files and sockets, and directories.
 
 Processes are looked for among the descendants of this process and among those that carry its mark in their
-environment, as a daemon that was re-parented still does, or name one of its directories. Other runs of the suite
-on the same machine carry other marks. Their directories are only told apart when each run has its own temporary
-directory, and those in /dev/shm not at all while they exist; `check` waits for what is on its way out.
+environment, as a daemon that was re-parented still does, or name one of its directories. Others who run tests on the
+same machine have marks and directories of their own; `check` waits for what is on its way out.
 """
 
 import contextlib
 import os
 import tempfile
 import threading
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -20,14 +18,11 @@ from tests.support.waiting import wait_until
 
 from callboard_broker.page import page_directory
 
-__all__ = ["Snapshot", "below", "check", "snapshot"]
+__all__ = ["MARK", "Snapshot", "below", "check", "snapshot"]
 
 #: The variable that all processes started from this one inherit.
 MARK = "CALLBOARD_TEST_RUN"
 _PREFIX = "callboard-"
-_SHARED_MEMORY = Path("/dev/shm")
-
-os.environ.setdefault(MARK, uuid.uuid4().hex)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +93,7 @@ def _descriptors() -> dict[int, str]:
 
 
 def _directories() -> list[Path]:
-    places = {Path(tempfile.gettempdir()), _SHARED_MEMORY}
-    return [path for place in places if place.is_dir() for path in place.glob(f"{_PREFIX}*")]
+    return list(Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"))
 
 
 def below(directory: Path) -> list[str]:

@@ -32,7 +32,8 @@ def nodes(stage: Stage) -> int:
 @contextlib.contextmanager
 def another_supervisor(stage: Stage, **options: str) -> Iterator[SupervisorProcess]:
     """Run one more supervisor on the stage's Redis."""
-    chosen = {"heartbeat-timeout": str(HEARTBEAT_TIMEOUT), "log-dir": str(stage.log_dir), **options}
+    times = {"heartbeat-timeout": str(HEARTBEAT_TIMEOUT), "idle-timeout": "1"}
+    chosen = {**times, "log-dir": str(stage.log_dir), **options}
     process = SupervisorProcess.start(stage.address, chosen, {})
     try:
         yield process
