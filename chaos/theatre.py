@@ -211,11 +211,15 @@ class Theatre:
         for users in self.redis.scan_iter("cb:{0}:class:*:users"):
             self.redis.srem(users, f"a:{actor}")
 
+    def revive(self, *but: Node) -> None:
+        """Start supervisors that have ended, but for some, as whatever has them run on a host does."""
+        for node in self.nodes:
+            if node not in but and not node.runs:
+                node.start()
+
     def restore(self) -> None:
         """Have everything there again that was there in the beginning: supervisors, actors, callers."""
-        for node in self.nodes:
-            if not node.runs:
-                node.start()
+        self.revive()
         self._run("open")
         for name, process in list(self._callers.items()):
             if process.poll() is not None:

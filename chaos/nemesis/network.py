@@ -39,9 +39,13 @@ def _dead_peers(theatre: Theatre) -> Iterator[int]:
 
 @contextlib.contextmanager
 def _unplugged(theatre: Theatre) -> Iterator[int]:
-    """Pull the plug of a host, for less time than anybody takes to miss it."""
+    """Pull the plug of a host for a moment.
+
+    What was lost is sent again ever more rarely, so it may be missed for longer. A node that was taken for lost ends.
+    """
     with theatre.chance.choice(theatre.hosts).unplugged():
         yield 1
+    theatre.revive()
 
 
 LOSSES: Final = (

@@ -144,12 +144,15 @@ def _lost(how: Callable[[Theatre, Node], AbstractContextManager[int]]) -> Strike
 
 def _lose_node(theatre: Theatre, how: Callable[[Theatre, Node], AbstractContextManager[int]]) -> int:
     """Keep a node away until its actors run elsewhere; then let it come back: it must end by itself."""
+    theatre.revive()
     homes = {record["node"] for record in theatre.actors().values()}
     nodes = {theatre.node_id(node): node for node in theatre.nodes}
     lost = theatre.chance.choice(sorted(homes & nodes.keys()))
     node = nodes[lost]
 
     def moved() -> bool:
+        # The other one may have been taken for lost just before.
+        theatre.revive(node)
         return all(record["node"] not in {lost, ""} for record in theatre.actors().values())
 
     everybody = node.everybody()
