@@ -1,6 +1,8 @@
 """I1, I8: connections that break, servers that are not ready, and keys that somebody deletes."""
 
 import contextlib
+import os
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -10,7 +12,7 @@ from typing import Any
 
 import pytest
 from chaos.link import Link
-from tests.support.mortals import Mortal, Notes
+from tests.support.mortals import Mortal, Notes, pass_gate
 from tests.support.stage import HEARTBEAT_TIMEOUT, Stage
 from tests.support.waiting import wait_until
 
@@ -27,6 +29,21 @@ BOUND = 20
 DELETED_OR_OVERWRITTEN = pytest.mark.parametrize(
     "accident", [("DEL", "{}"), ("SET", "{}", "nonsense")], ids=lambda accident: accident[0]
 )
+
+
+class Returning:
+    """An actor whose constructor waits for a gate when it comes back."""
+
+    def __init__(self, notes: Path, gate: Path) -> None:
+        self._notes = Notes(notes)
+        self._notes.introduce()
+        self._notes.add("init")
+        if self._notes.count("init") == 2:
+            pass_gate(str(gate))
+
+    def note(self, line: str) -> str:
+        self._notes.add(line)
+        return line
 
 
 @contextlib.contextmanager
@@ -146,6 +163,27 @@ def test_i8_calls_whose_entries_are_deleted_are_not_waited_for(
     assert callboard.get(actor.note.remote("goes on"), timeout=BOUND) == "goes on"
     assert notes.lines()[1:] == ["behind", "first", "second", "goes on"]
     look.call("DEL", f"{mailbox}:elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("part", "accident"), [("mailbox", "DEL {}"), ("mailbox", "SET {} nonsense"), ("seen", "SET {} nonsense")]
+)
+def test_i8_an_actor_one_of_whose_keys_is_lost_before_it_serves_goes_on(
+    own_stage: Stage, notes: Notes, gate: Path, part: str, accident: str
+) -> None:
+    """Its last constructor, which runs meanwhile, is not in vain, and what was posted before is posted again."""
+    actor: Any = callboard.remote(Returning).options(max_restarts=1, max_task_retries=-1).remote(notes.path, gate)
+    assert callboard.get(actor.note.remote("first"), timeout=BOUND) == "first"
+    os.kill(notes.pid, signal.SIGKILL)
+    wait_until(lambda: notes.count("init") == 2, what="the constructor to run again")
+    waiting = actor.note.remote("second")
+    look, keys = own_stage.wire, own_stage.broker.keys
+    wait_until(lambda: look.call("XLEN", keys.mailbox(actor._actor_id)) == 1, what="the call to be there")
+    key = getattr(keys, part)(actor._actor_id).decode()
+    look.call(*accident.format(key).split())
+    gate.touch()
+    assert callboard.get(waiting, timeout=BOUND) == "second"
+    assert notes.count("init") == 2
 
 
 @pytest.mark.parametrize("at_once", [1, 4])

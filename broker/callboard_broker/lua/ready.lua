@@ -13,11 +13,14 @@ local stream = mailbox
 if now[3] ~= '' then
   stream = sealed
 end
-local info = redis.call('XINFO', 'STREAM', stream)
+-- Somebody may have deleted the stream, or put something else in its place: it begins anew when the worker reads.
 local last = '0-0'
-for i = 1, #info, 2 do
-  if info[i] == 'last-generated-id' then
-    last = info[i + 1]
+if redis.call('TYPE', stream).ok == 'stream' then
+  local info = redis.call('XINFO', 'STREAM', stream)
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then
+      last = info[i + 1]
+    end
   end
 end
 if now[4] ~= 'ALIVE' then

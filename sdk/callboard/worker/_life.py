@@ -27,7 +27,7 @@ from callboard.worker._threaded import ThreadedExecutor
 from callboard.worker._watch import Watch, fall, place_of_actor, terminate_on_signal
 from callboard_broker import deaths, host
 from callboard_broker.journal import Journal
-from callboard_broker.operations import actors
+from callboard_broker.operations import actors, clients
 from callboard_broker.operations.calls import RECALL
 from callboard_broker.page import USUAL_SLOTS, Phase, StatusPage
 from callboard_broker.records import ActorRecord, ClientRecord
@@ -159,7 +159,9 @@ class Life:
             "pid", os.getpid(), "start_time", host.process_start_time(os.getpid()) or 0, "repr_name",
             self._own_repr(), "ever_started", 1,
         )  # fmt: skip
-        seen, charged, ready = mailbox.ask(
+        _, seen, charged, ready = mailbox.ask(
+            # Constructors may take long, and somebody may have overwritten a key meanwhile.
+            clients.mend(keys.of_actor(settings.actor)),
             ("HGETALL", keys.seen(settings.actor)),
             ("HGETALL", keys.attempts(settings.actor)),
             actors.ready(keys, settings.actor, settings.token, fields),
