@@ -5,7 +5,8 @@ from random import Random
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.support.script_world import LASTING, arguments_of, build, contents
+from tests.support.script_scene import CLEAR, DUMP
+from tests.support.script_world import LASTING, arguments_of, build, command_of
 from tests.support.stage import Stage
 
 from callboard_broker import scripts
@@ -27,18 +28,12 @@ def test_i4_a_script_done_twice_is_done_once(on_stage: Stage, name: str) -> None
     def twice(chance: Random) -> None:
         nonlocal changed, refused
         world, arguments = build(script, chance), arguments_of(script, chance)
-        wire.pipeline([command for _, making in world for command in making])
-        try:
-            before = contents(wire)
-            command = script.eval([key.encode() for key, _ in world], arguments)
-            first = wire.pipeline([command])[0]
-            after = contents(wire)
-            changed += before != after
-            refused += isinstance(first, ReplyError)
-            wire.pipeline([command])
-            assert contents(wire) == after
-        finally:
-            wire.call("EVAL", "for _, key in ipairs(redis.call('KEYS', 'test:*')) do redis.call('DEL', key) end", 0)
+        command = command_of(script, world, arguments)
+        made = [making for key in world for making in key.making]
+        *_, before, first, after, _, again, _ = wire.pipeline([*made, DUMP, command, DUMP, command, DUMP, CLEAR])
+        changed += before != after
+        refused += isinstance(first, ReplyError)
+        assert again == after
 
     twice()
     assert changed, "no world was one in which it does anything"
