@@ -52,3 +52,12 @@ def test_errors_begin_with_their_code(name: str) -> None:
     """The server puts ``ERR`` before an error of a single word, and nobody would recognise it."""
     found = re.findall(r"error_reply\('([^']*)'", scripts.script(name).text)
     assert all(re.match(r"[A-Z]+ ", error) for error in found), found
+
+
+@pytest.mark.parametrize("name", scripts.names())
+def test_errors_are_named_in_the_header(name: str) -> None:
+    """What a script may refuse with stands where it says what it does."""
+    text = scripts.script(name).text
+    errors = re.search(r"^-- Errors: .*(\n-- .*)*", text, re.MULTILINE)
+    named = set(re.findall(r"\b[A-Z]{4,}\b", errors[0])) if errors else set()
+    assert named == set(re.findall(r"error_reply\('([A-Z]+) ", text))

@@ -4,7 +4,8 @@ A model takes what it needs of its script's keys and arguments, by their names i
 or a builtin has an underscore behind it, and one that ends in dots stands for a list. It changes what lies under the
 keys as the script should, and returns what that should answer, or raises `RefusedError`.
 
-What keys hold that are of another type than they should be is not looked at here.
+Left out is what scripts do about keys of another type than they should have, and that long streams are cut somewhere
+behind their bound.
 """
 
 from collections.abc import Callable, Mapping

@@ -67,7 +67,7 @@ def create(
 
 
 def place(record: Hash, requests: Stream, inbox: Stream, holds: set[str], actor: str, predecessor: str) -> int:
-    """Have an actor wait for a node that was unready; a detached one is its creator's no longer."""
+    """Have an actor that was unready wait for a node; a detached one is its creator's no longer."""
     must_live(inbox)
     if record.get("state") != "DEPENDENCIES_UNREADY":
         return 0
