@@ -2,7 +2,7 @@
 -- Put a task back to the front of its queue: its worker died, or ('') died before it began.
 -- KEYS: task job queue intermediate running holds requests
 -- ARGV: id worker attempts queue_name
--- Returns 1, or 0 when the task is settled, or is not that worker's (any more).
+-- Returns 1, or 0 when the task is settled, or is not that worker's (any more), or, for '', is not on its way to one.
 if redis.call('HGET', task, 'worker') ~= worker then
   return 0
 end

@@ -4,7 +4,7 @@
 -- KEYS: record mailbox sealed holders index requests events
 -- ARGV: actor holder client member force reason entry...
 -- A holder is released only if it is the named client's ('': anybody's); the member leaves the index of holdings. Reasons: out_of_scope, terminate, exit_actor, owner_died.
--- Returns the entry's id when this request sealed the mailbox, else nil.
+-- Returns the entry's id (0-0 without one) when this request sealed the mailbox, else nil.
 if holder ~= '' then
   if client == '' or redis.call('HGET', holders, holder) == client then
     redis.call('HDEL', holders, holder)
