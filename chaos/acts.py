@@ -21,6 +21,8 @@ __all__ = ["ACTS", "Act"]
 #: Seconds in which a call must have its outcome when nothing happens: heartbeat timeouts, backoffs of restarts, and a
 #: machine that others use, too.
 _BOUND: Final = 15.0
+#: Seconds after which a peer counts as lost that says nothing.
+_SILENCE: Final = 30.0
 #: Seconds between deaths of the server, so that everybody has come back from one before the next.
 _APART: Final = (1.0, 2.0)
 #: After an outage of 5 s: one per minute, or one in a storm that is shorter.
@@ -80,7 +82,7 @@ ACTS: Final = (
     Act("memory", server.FULL_MEMORY, rules=_REFUSING),
     Act("disk", server.FULL_DISK, Setting(fsync="everysec"), _REFUSING),
     Act("network", network.LOSSES, Setting(proxied=True)),
-    Act("silence", network.GONE_SILENT, Setting(proxied=True), Rules(60.0)),
+    Act("silence", network.GONE_SILENT, Setting(proxied=True), Rules(_SILENCE + _BOUND)),
     Act("blackout", server.BLACKOUT, Setting(fsync="everysec", heartbeat_timeout=15.0), _STEADY, _REST_OF_A_MINUTE),
     Act(
         "everything",

@@ -8,10 +8,13 @@ several connections at once.
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import socket
+import ssl
 import struct
 import time
+import weakref
 from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 import hiredis
@@ -35,6 +38,9 @@ _PROBES: Final = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
 _CHUNK: Final = 1 << 16
 #: How refusals begin that do not last.
 _LATER: Final = ("LOADING", "ERR max number of clients")
+#: The connections of this process that are open.
+_open: Final[dict[int, weakref.ref[Wire]]] = {}
+os.register_at_fork(after_in_child=_open.clear)
 _pack_command: Callable[[Command], bytes] = hiredis.pack_command  # type: ignore[assignment] # takes any tuple of arguments
 
 
@@ -45,10 +51,22 @@ class Wire:
     reading or writing it is broken for good, because request and reply could no longer be paired.
     """
 
-    __slots__ = ("_asked_at", "_pending", "_poll", "_reader", "_socket", "broken")
+    __slots__ = (
+        "__weakref__",
+        "_address",
+        "_asked_at",
+        "_opened_at",
+        "_pending",
+        "_poll",
+        "_reader",
+        "_socket",
+        "broken",
+    )
 
-    def __init__(self, connected: socket.socket) -> None:
+    def __init__(self, connected: socket.socket, address: str) -> None:
         self._socket = connected
+        self._address = address
+        self._opened_at = time.monotonic()
         self._reader = hiredis.Reader()
         #: Of a TLS connection: how many bytes it has read already.
         self._pending: Callable[[], int] | None = getattr(connected, "pending", None)
@@ -57,6 +75,7 @@ class Wire:
         self.broken = False
         #: Since when something has been asked and nothing has come; 0.0 when something has come since.
         self._asked_at = 0.0
+        _open[id(self)] = weakref.ref(self)
 
     @classmethod
     def open(cls, address: str, *, name: str = "", timeout: float = 5.0) -> Self:
@@ -84,7 +103,7 @@ class Wire:
             raise BrokerRefusedError(f"{shown} refused the connection: {error}") from None
         except (redis_errors.RedisError, OSError) as error:
             raise BrokerUnreachableError(f"no Redis answers at {shown}: {error}") from None
-        wire = cls(connected)
+        wire = cls(connected, address)
         try:
             wire._greet(greeting, shown)
             _bound_silence(connected)
@@ -116,6 +135,7 @@ class Wire:
         """Close the connection; harmless when repeated."""
         self.broken = True
         self._socket.close()
+        _open.pop(id(self), None)
 
     def interrupt(self) -> None:
         """Make a thread that blocks on this connection return with an error; the connection is of no use afterwards."""
@@ -164,6 +184,8 @@ class Wire:
                     raise ConnectionResetError("closed by the server")
                 self._asked_at = 0.0
                 reader.feed(data)
+        except (BlockingIOError, TimeoutError):
+            raise self._forsaken() from None
         except OSError as error:
             self.broken = True
             raise BrokerUnreachableError(f"the connection to Redis broke: {error}") from error
@@ -172,13 +194,33 @@ class Wire:
             raise
         return reply  # type: ignore[no-any-return] # hiredis has no types
 
-    @property
-    def silent(self) -> bool:
-        """Tell whether nothing has come for `SILENCE` seconds since something was asked.
+    def check_silence(self) -> None:
+        """Give up when nothing has come for `SILENCE` seconds since something was asked.
 
         For those who wait for replies by polling, whom the kernel does not tell so.
+
+        Raises:
+            BrokerUnreachableError: Nothing has.
         """
-        return bool(self._asked_at) and time.monotonic() - self._asked_at > SILENCE
+        if self._asked_at and time.monotonic() - self._asked_at > SILENCE:
+            raise self._forsaken()
+
+    def _forsaken(self) -> BrokerUnreachableError:
+        """Give up what was open when this one was asked in vain: who is gone without a word has left that, too.
+
+        Each would be waited for as long when its turn comes, one after the other.
+        """
+        self.broken = True
+        for reference in tuple(_open.values()):
+            other = reference()
+            if other is not None and other is not self:
+                other.doubt(self._address, self._asked_at)
+        return BrokerUnreachableError("the server has fallen silent")
+
+    def doubt(self, address: str, since: float) -> None:
+        """Give up if this was open at a moment, on the monotonic clock, from which an address has been silent."""
+        if self._address == address and self._opened_at < since:
+            self.interrupt()
 
     def be_patient(self, size: int) -> None:
         """Have waiting in `receive` last until more than so many bytes are there, the peer has gone, or `hurry`."""
@@ -371,7 +413,8 @@ def without_password(address: str) -> str:
 
 def _bound_silence(connected: socket.socket) -> None:
     """Let the kernel end reads and writes that nobody answers, at no cost per call."""
-    connected.settimeout(None)
+    # Python waits for ever for the bytes of TLS, whatever the kernel says.
+    connected.settimeout(SILENCE if isinstance(connected, ssl.SSLSocket) else None)
     silence = struct.pack("ll", int(SILENCE), 0)
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, silence)
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, silence)

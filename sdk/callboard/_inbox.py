@@ -163,8 +163,7 @@ class Inbox:
             if not wire.readable(min(_SHORT_MS, int(remaining * 1000) + 1)):
                 self._outbound.collect()
                 if not self._patiently(ready, remaining):
-                    if wire.silent:
-                        raise BrokerUnreachableError("the server has fallen silent")
+                    wire.check_silence()
                     return
             reply = wire.receive()
         except BrokerUnreachableError:

@@ -195,8 +195,8 @@ class Outbound:
             if self._unacknowledged:
                 for reply in self._wire.available():
                     self._hand_over(reply)
-                if self._unacknowledged and self._wire.silent:
-                    raise BrokerUnreachableError("the server has fallen silent")
+                if self._unacknowledged:
+                    self._wire.check_silence()
             elif self._wire.readable():
                 # Nothing is owed, so it is the end. What a restarted server has forgotten must not wait for a post.
                 raise BrokerUnreachableError("the connection to Redis broke: closed by the server")

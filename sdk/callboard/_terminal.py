@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-#: Seconds for which lines that have been written already are waited for at the end.
-_FAREWELL: Final = 0.3
+#: Seconds for which lines that have been written already are waited for at the end, while none comes and in all.
+_FAREWELL: Final = 2.0
+_FAREWELL_AT_MOST: Final = 30.0
 #: Seconds between attempts to listen again, at first and at most.
 _AGAIN, _AGAIN_AT_MOST = 0.02, 2.0
 #: Colours of a prefix, on a terminal.
@@ -73,7 +74,7 @@ class Terminal:
         return terminal
 
     def catch_up(self) -> None:
-        """Wait a moment for lines that have been written until now."""
+        """Wait for lines that have been written until now, as long as some come."""
         client, job = self._client, self._client.identity.job_id
         # A server that is gone shows nothing more; the farewell itself, which comes next, bears it, too.
         with contextlib.suppress(BrokerError):
@@ -82,8 +83,10 @@ class Terminal:
                 client.ask(
                     *actors.command_node(client.keys, node, client.broker.signer("command", node), "output", job)
                 )
+            give_up = time.monotonic() + _FAREWELL_AT_MOST
             with self._news:
-                self._news.wait_for(lambda: nodes <= self._answered, _FAREWELL)
+                while not nodes <= self._answered and self._news.wait(_FAREWELL) and time.monotonic() < give_up:
+                    pass
 
     def close(self) -> None:
         """Show what has come, and stop; harmless when repeated."""
@@ -152,6 +155,8 @@ class Terminal:
         if batch.number > expected:
             _say(f"{batch.number - expected:,} lines were lost on their way to this terminal")
         _write(self._folded(batch))
+        with self._news:
+            self._news.notify_all()
 
     def _folded(self, batch: Batch) -> Sequence[Line]:
         where = "" if batch.hostname == self._client.identity.hostname else f", host={batch.hostname}"

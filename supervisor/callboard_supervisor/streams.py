@@ -66,8 +66,11 @@ class StreamReader:
 
     def check(self) -> None:
         """Connect anew if the server has fallen silent."""
-        if self._wire is not None and self._wire.silent:
-            self._again(BrokerUnreachableError("the server has fallen silent"))
+        if self._wire is not None:
+            try:
+                self._wire.check_silence()
+            except BrokerUnreachableError as error:
+                self._again(error)
 
     def _arrived(self) -> None:
         wire = self._wire

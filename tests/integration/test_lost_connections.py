@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from chaos.link import Link
+from tests.support.front import CERTIFICATE, front
 from tests.support.mortals import Mortal, Notes, pass_gate
 from tests.support.stage import HEARTBEAT_TIMEOUT, Stage
 from tests.support.waiting import wait_until
@@ -103,6 +104,52 @@ def test_i8_connections_that_have_fallen_silent_are_left(
         gate.touch()
         assert callboard.get([ref, later], timeout=BOUND) == ["behind", "later"]
         callboard.shutdown()
+    finally:
+        link.stop()
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_i8_a_silence_is_waited_for_once(
+    on_stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, tls: bool
+) -> None:
+    """What was open before is given up together with the connection that fell silent; what came later is not."""
+    monkeypatch.setattr(wire, "SILENCE", 1.0)
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    link = Link(tmp_path / "door", Path(on_stage.address.removeprefix("unix://")))
+    try:
+        with front(str(tmp_path / "door"), tls=tls) as port, contextlib.ExitStack() as stack:
+            address = f"{'rediss' if tls else 'redis'}://localhost:{port}"
+            asked, idle, polled = (stack.enter_context(contextlib.closing(Wire.open(address))) for _ in range(3))
+            elsewhere = stack.enter_context(contextlib.closing(Wire.open(on_stage.address)))
+            assert link.tell("abandon") > 0
+            asked.send(("PING",))
+            later = stack.enter_context(contextlib.closing(Wire.open(address)))
+            polled.send(("PING",))
+            with pytest.raises(BrokerUnreachableError, match="fallen silent"):
+                asked.receive()
+            for broken in (idle, polled):
+                assert broken.readable()
+                with pytest.raises(BrokerUnreachableError, match="broke"):
+                    broken.receive()
+            assert later.call("PING") == elsewhere.call("PING") == b"PONG"
+    finally:
+        link.stop()
+
+
+def test_i8_whoever_polls_notices_a_silence(on_stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not before its time, and only when something was asked."""
+    monkeypatch.setattr(wire, "SILENCE", 0.5)
+    link = Link(tmp_path / "door", Path(on_stage.address.removeprefix("unix://")))
+    try:
+        with contextlib.closing(Wire.open(link.address)) as polled:
+            link.tell("abandon")
+            assert not polled.readable(1_000)
+            polled.check_silence()
+            polled.send(("PING",))
+            polled.check_silence()
+            assert not polled.readable(1_000)
+            with pytest.raises(BrokerUnreachableError, match="fallen silent"):
+                polled.check_silence()
     finally:
         link.stop()
 

@@ -17,7 +17,7 @@ from tests.support import leaks
 from tests.support.drivers import other_driver
 from tests.support.holding import BOUND
 from tests.support.looking import state, wait_for_death, wait_for_restart
-from tests.support.stage import Stage
+from tests.support.stage import HEARTBEAT_TIMEOUT, Stage
 from tests.support.supervisors import another_supervisor
 from tests.support.talkers import Named, Talker
 from tests.support.waiting import wait_until
@@ -145,6 +145,20 @@ def test_l5_what_was_written_is_shown_before_shutdown_returns(ray: ModuleType, s
     pid = ray.get(talker.count_to.remote(20_000), timeout=BOUND)
     ray.shutdown()
     assert screen.out == [f"(Talker pid={pid}) line {number}" for number in range(1, 20_001)]
+
+
+def test_l5_a_slow_supervisor_is_waited_for_at_the_end(ray: ModuleType, on_stage: Stage, screen: Screen) -> None:
+    """L5: it reads what actors write, and may have no processor for a while."""
+    talker = ray.remote(Talker).remote()
+    pid = ray.get(talker.say.remote("before"), timeout=BOUND)
+    screen.shows(f"(Talker pid={pid}) before")
+    os.kill(on_stage.supervisor.pid, signal.SIGSTOP)
+    timer = threading.Timer(HEARTBEAT_TIMEOUT / 2, os.kill, [on_stage.supervisor.pid, signal.SIGCONT])
+    ray.get(talker.say.remote("after"), timeout=BOUND)
+    timer.start()
+    ray.shutdown()
+    assert screen.out == [f"(Talker pid={pid}) before", f"(Talker pid={pid}) after"]
+    timer.join()
 
 
 def test_l5_repeated_lines_are_folded(ray: ModuleType, screen: Screen) -> None:

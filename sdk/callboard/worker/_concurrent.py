@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from callboard.worker._groups import Group, Running
 from callboard.worker._signals import ActorExit, Departure, Terminated
 from callboard_broker.envelope import TERMINATE
+from callboard_broker.errors import BrokerUnreachableError
 
 if TYPE_CHECKING:
     import asyncio
@@ -181,7 +182,9 @@ class ConcurrentExecutor(ABC):
 
     def _look_for_silence(self) -> None:
         for wire in (self._mailbox.connection, self._replies.connection):
-            if wire.silent:
+            try:
+                wire.check_silence()
+            except BrokerUnreachableError:
                 wire.interrupt()
         self._loop.call_later(_LISTEN, self._look_for_silence)
 
