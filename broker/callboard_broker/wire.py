@@ -8,18 +8,15 @@ several connections at once.
 from __future__ import annotations
 
 import contextlib
-import os
 import select
 import socket
-import ssl
-import struct
 import time
-import weakref
 from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 import hiredis
 from redis import exceptions as redis_errors
 
+from callboard_broker import _silence
 from callboard_broker._opening import open_socket
 from callboard_broker.errors import BrokerRefusedError, BrokerUnreachableError
 
@@ -31,16 +28,9 @@ Command: TypeAlias = "tuple[Argument, ...]"
 ReplyError = hiredis.ReplyError
 Reply: TypeAlias = "bytes | int | list[Reply] | hiredis.ReplyError | None"
 
-#: Seconds without a byte after which a peer that should answer counts as lost. Blocking reads stay below it.
-SILENCE = 30.0
-#: After 30 s without a byte the kernel asks whether the peer is there, every 5 s, 3 times; not every system has these.
-_PROBES: Final = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
 _CHUNK: Final = 1 << 16
 #: How refusals begin that do not last.
 _LATER: Final = ("LOADING", "ERR max number of clients")
-#: The connections of this process that are open.
-_open: Final[dict[int, weakref.ref[Wire]]] = {}
-os.register_at_fork(after_in_child=_open.clear)
 _pack_command: Callable[[Command], bytes] = hiredis.pack_command  # type: ignore[assignment] # takes any tuple of arguments
 
 
@@ -51,22 +41,10 @@ class Wire:
     reading or writing it is broken for good, because request and reply could no longer be paired.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_address",
-        "_asked_at",
-        "_opened_at",
-        "_pending",
-        "_poll",
-        "_reader",
-        "_socket",
-        "broken",
-    )
+    __slots__ = ("__weakref__", "_asked_at", "_pending", "_poll", "_reader", "_socket", "broken")
 
-    def __init__(self, connected: socket.socket, address: str) -> None:
+    def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
-        self._address = address
-        self._opened_at = time.monotonic()
         self._reader = hiredis.Reader()
         #: Of a TLS connection: how many bytes it has read already.
         self._pending: Callable[[], int] | None = getattr(connected, "pending", None)
@@ -75,7 +53,6 @@ class Wire:
         self.broken = False
         #: Since when something has been asked and nothing has come; 0.0 when something has come since.
         self._asked_at = 0.0
-        _open[id(self)] = weakref.ref(self)
 
     @classmethod
     def open(cls, address: str, *, name: str = "", timeout: float = 5.0) -> Self:
@@ -103,10 +80,11 @@ class Wire:
             raise BrokerRefusedError(f"{shown} refused the connection: {error}") from None
         except (redis_errors.RedisError, OSError) as error:
             raise BrokerUnreachableError(f"no Redis answers at {shown}: {error}") from None
-        wire = cls(connected, address)
+        wire = cls(connected)
         try:
             wire._greet(greeting, shown)
-            _bound_silence(connected)
+            _silence.bound(connected)
+            _silence.opened(wire, address)
         except BaseException:
             wire.close()
             raise
@@ -135,7 +113,7 @@ class Wire:
         """Close the connection; harmless when repeated."""
         self.broken = True
         self._socket.close()
-        _open.pop(id(self), None)
+        _silence.closed(self)
 
     def interrupt(self) -> None:
         """Make a thread that blocks on this connection return with an error; the connection is of no use afterwards."""
@@ -202,25 +180,13 @@ class Wire:
         Raises:
             BrokerUnreachableError: Nothing has.
         """
-        if self._asked_at and time.monotonic() - self._asked_at > SILENCE:
+        if self._asked_at and _silence.too_long(self._asked_at):
             raise self._forsaken()
 
     def _forsaken(self) -> BrokerUnreachableError:
-        """Give up what was open when this one was asked in vain: who is gone without a word has left that, too.
-
-        Each would be waited for as long when its turn comes, one after the other.
-        """
         self.broken = True
-        for reference in tuple(_open.values()):
-            other = reference()
-            if other is not None and other is not self:
-                other.doubt(self._address, self._asked_at)
+        _silence.give_up_with(self, self._asked_at)
         return BrokerUnreachableError("the server has fallen silent")
-
-    def doubt(self, address: str, since: float) -> None:
-        """Give up if this was open at a moment, on the monotonic clock, from which an address has been silent."""
-        if self._address == address and self._opened_at < since:
-            self.interrupt()
 
     def be_patient(self, size: int) -> None:
         """Have waiting in `receive` last until more than so many bytes are there, the peer has gone, or `hurry`."""
@@ -409,18 +375,3 @@ def without_password(address: str) -> str:
         return address
     user = credentials.partition(":")[0]
     return f"{scheme}{separator}{user}:***@{host}"
-
-
-def _bound_silence(connected: socket.socket) -> None:
-    """Let the kernel end reads and writes that nobody answers, at no cost per call."""
-    # Python waits for ever for the bytes of TLS, whatever the kernel says.
-    connected.settimeout(SILENCE if isinstance(connected, ssl.SSLSocket) else None)
-    silence = struct.pack("ll", int(SILENCE), 0)
-    connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, silence)
-    connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, silence)
-    if connected.family != socket.AF_UNIX:
-        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, value in _PROBES.items():
-            if hasattr(socket, name):
-                connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

@@ -18,7 +18,7 @@ from tests.support.stage import HEARTBEAT_TIMEOUT, Stage
 from tests.support.waiting import wait_until
 
 import callboard
-from callboard_broker import wire
+from callboard_broker import _silence
 from callboard_broker.broker import Broker
 from callboard_broker.clusterkey import load_key
 from callboard_broker.errors import BrokerUnreachableError, ClientGoneError
@@ -92,7 +92,7 @@ def test_i8_connections_that_have_fallen_silent_are_left(
     on_stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, notes: Notes, gate: Path
 ) -> None:
     """A peer that is gone without a word, behind something that keeps the connection, is not waited for for ever."""
-    monkeypatch.setattr(wire, "SILENCE", 1.0)
+    monkeypatch.setattr(_silence, "SILENCE", 1.0)
     link = Link(tmp_path / "door", Path(on_stage.address.removeprefix("unix://")))
     callboard.init(link.address, _system_config={"heartbeat_timeout_ms": HEARTBEAT_TIMEOUT * 1000})
     try:
@@ -113,7 +113,7 @@ def test_i8_a_silence_is_waited_for_once(
     on_stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, tls: bool
 ) -> None:
     """What was open before is given up together with the connection that fell silent; what came later is not."""
-    monkeypatch.setattr(wire, "SILENCE", 1.0)
+    monkeypatch.setattr(_silence, "SILENCE", 1.0)
     monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
     link = Link(tmp_path / "door", Path(on_stage.address.removeprefix("unix://")))
     try:
@@ -138,7 +138,7 @@ def test_i8_a_silence_is_waited_for_once(
 
 def test_i8_whoever_polls_notices_a_silence(on_stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not before its time, and only when something was asked."""
-    monkeypatch.setattr(wire, "SILENCE", 0.5)
+    monkeypatch.setattr(_silence, "SILENCE", 0.5)
     link = Link(tmp_path / "door", Path(on_stage.address.removeprefix("unix://")))
     try:
         with contextlib.closing(Wire.open(link.address)) as polled:
