@@ -47,6 +47,26 @@ class Returning:
         return line
 
 
+class Source:
+    """An actor that gives an item, and another one behind a gate."""
+
+    def items(self, gate: str) -> Iterator[str]:
+        yield "first"
+        pass_gate(gate)
+        yield "second"
+
+    def note(self, line: str) -> str:
+        return line
+
+
+class Taker(Mortal):
+    """An actor that takes what another one gives."""
+
+    def take(self, source: Any, gate: str) -> None:
+        for item in source.items.options(num_returns="streaming").remote(gate):
+            self._notes.add(callboard.get(item))
+
+
 @contextlib.contextmanager
 def loading_server(path: Path) -> Iterator[None]:
     """Play a server that still reads its file for the first to come, and has read it for the next."""
@@ -231,6 +251,24 @@ def test_i8_an_actor_one_of_whose_keys_is_lost_before_it_serves_goes_on(
     gate.touch()
     assert callboard.get(waiting, timeout=BOUND) == "second"
     assert notes.count("init") == 2
+
+
+def test_i8_an_actor_whose_caller_has_lost_its_inbox_serves_the_others(
+    own_stage: Stage, notes: Notes, gate: Path
+) -> None:
+    """Also when that caller takes one item after the other: what cannot be given is not offered for ever."""
+    source: Any = callboard.remote(Source).remote()
+    taker: Any = callboard.remote(Taker).remote(str(notes.path))
+    taken = taker.take.remote(source, str(gate))
+    wait_until(lambda: notes.count("first"), what="the first item to come")
+    look, keys = own_stage.wire, own_stage.broker.keys
+    clients = map(text, items(look.call("SMEMBERS", keys.clients)))
+    (client,) = [name for name in clients if look.call("HGET", keys.client(name), "pid") == b"%d" % notes.pid]
+    look.call("SET", keys.inbox(client), "nonsense")
+    gate.touch()
+    assert callboard.get(source.note.remote("later"), timeout=BOUND) == "later"
+    with pytest.raises(callboard.exceptions.RayError):
+        callboard.get(taken, timeout=BOUND)
 
 
 @pytest.mark.parametrize("at_once", [1, 4])
