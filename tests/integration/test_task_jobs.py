@@ -11,7 +11,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import psutil
 import pytest
 import redis
 from rq import Queue, Worker
@@ -20,6 +19,7 @@ from rq.serializers import JSONSerializer
 from tests.support import errands
 from tests.support.canary import Canary
 from tests.support.company import Keeper
+from tests.support.looking import wait_for_end
 from tests.support.mortals import Mortal, Notes
 from tests.support.stage import Stage
 from tests.support.supervisors import another_supervisor, supervisor_elsewhere
@@ -319,7 +319,7 @@ def test_a9_a_task_outlives_its_supervisor(ray: ModuleType, notes: Notes, gate: 
         lost = hold.options(max_retries=0).remote(str(other.path), str(gate), "lost")
         wait_until(lambda: "lost began" in other.lines(), what="the other task")
         os.kill(first.pid, signal.SIGKILL)
-        wait_until(lambda: first.pid not in _alive(), what="the supervisor to be gone")
+        wait_for_end(first.pid)
         os.kill(other.pid, signal.SIGKILL)
         with pytest.raises(ray.exceptions.WorkerCrashedError):
             ray.get(lost, timeout=BOUND)
@@ -339,9 +339,5 @@ def test_a9_the_task_of_a_lost_node_is_run_again(ray: ModuleType, notes: Notes, 
             gate.touch()
             assert ray.get(ref, timeout=BOUND) == "run"
             os.kill(first, signal.SIGCONT)
-            wait_until(lambda: first not in _alive(), what="the old worker to leave", timeout=20)
+            wait_for_end(first, timeout=20)
         assert notes.count("run ended") >= 1
-
-
-def _alive() -> set[int]:
-    return {process.pid for process in psutil.process_iter() if process.status() != psutil.STATUS_ZOMBIE}
