@@ -1,4 +1,4 @@
-"""Wall clocks that jump by minutes and by hours, ahead and back, or run too fast or too slowly."""
+"""Wall clocks that jump by seconds and by hours, ahead and back, or run too fast or too slowly."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ASTRAY"]
 
+_SECONDS: Final = 10.0
 _MINUTE: Final = 60.0
 _HOUR: Final = 3600.0
 
@@ -32,7 +33,8 @@ def _jump(direction: int) -> _Setting:
     """Set a clock to another time, and right again: two jumps."""
 
     def far(chance: Random) -> dict[str, float]:
-        return {"ahead": direction * chance.choice([chance.uniform(_MINUTE, _HOUR), chance.uniform(_HOUR, 30 * _HOUR)])}
+        spans = [(_SECONDS, _MINUTE), (_MINUTE, _HOUR), (_HOUR, 30 * _HOUR)]
+        return {"ahead": direction * chance.uniform(*chance.choice(spans))}
 
     return far
 

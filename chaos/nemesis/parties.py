@@ -168,7 +168,7 @@ def _lose_node(theatre: Theatre, how: Callable[[Theatre, Node], AbstractContextM
 
 
 SUPERVISORS: Final = (
-    Fault("supervisor killed", _supervisor_killed, (0.0, 5.0)),
+    Fault("supervisor killed", _supervisor_killed, (0.0, 10.0)),
     Fault("fork server killed", _fork_server_killed),
     Fault("supervisor stopped", _supervisor_stopped, (0.1, 3.0)),
 )
