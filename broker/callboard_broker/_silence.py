@@ -61,13 +61,15 @@ def closed(wire: Wire) -> None:
 
 
 def give_up_with(wire: Wire, since: float) -> None:
-    """Interrupt what was open to the same address when a connection was asked in vain.
+    """Interrupt a connection that was asked in vain, and what was open to the same address by then.
 
     Who is gone without a word has left that, too, and each would be waited for as long when its turn comes, one after
     the other.
     """
     mine = _open.get(id(wire))
+    if mine is None:
+        return
     for other in tuple(_open.values()):
         there = other.wire()
-        if mine and there and there is not wire and other.address == mine.address and other.at < since:
+        if there and other.address == mine.address and other.at < since:
             there.interrupt()

@@ -173,7 +173,7 @@ class Wire:
         return reply  # type: ignore[no-any-return] # hiredis has no types
 
     def check_silence(self) -> None:
-        """Give up when nothing has come for `SILENCE` seconds since something was asked.
+        """Give up, and end the connection, when nothing has come for `SILENCE` seconds since something was asked.
 
         For those who wait for replies by polling, whom the kernel does not tell so.
 

@@ -30,7 +30,7 @@ _DRIFT: Final = 0.1
 
 
 def _jump(direction: int) -> _Setting:
-    """Set a clock to another time, and right again: two jumps."""
+    """Set a clock to another time."""
 
     def far(chance: Random) -> dict[str, float]:
         spans = [(_SECONDS, _MINUTE), (_MINUTE, _HOUR), (_HOUR, 30 * _HOUR)]
@@ -40,11 +40,13 @@ def _jump(direction: int) -> _Setting:
 
 
 def _drift(direction: int) -> _Setting:
-    """Have a clock run too fast or too slowly, as if it had since its users were started, and set it right again."""
+    """Have a clock run too fast or too slowly, as if it had since its users were started."""
     return lambda _: {"speed": 1 + direction * _DRIFT}
 
 
 def _wrong(whose: str, setting: _Setting) -> Strike:
+    """Set somebody's clock wrong, and right again."""
+
     @contextlib.contextmanager
     def strike(theatre: Theatre) -> Iterator[int]:
         (clock, *_) = [clock for clock in theatre.clocks if clock.whose.startswith(whose)]

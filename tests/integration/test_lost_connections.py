@@ -32,19 +32,13 @@ DELETED_OR_OVERWRITTEN = pytest.mark.parametrize(
 )
 
 
-class Returning:
+class Returning(Mortal):
     """An actor whose constructor waits for a gate when it comes back."""
 
-    def __init__(self, notes: Path, gate: Path) -> None:
-        self._notes = Notes(notes)
-        self._notes.introduce()
-        self._notes.add("init")
+    def __init__(self, notes: str, gate: str) -> None:
+        super().__init__(notes)
         if self._notes.count("init") == 2:
-            pass_gate(str(gate))
-
-    def note(self, line: str) -> str:
-        self._notes.add(line)
-        return line
+            pass_gate(gate)
 
 
 class Source:
@@ -239,7 +233,8 @@ def test_i8_an_actor_one_of_whose_keys_is_lost_before_it_serves_goes_on(
     own_stage: Stage, notes: Notes, gate: Path, part: str, accident: str
 ) -> None:
     """Its last constructor, which runs meanwhile, is not in vain, and what was posted before is posted again."""
-    actor: Any = callboard.remote(Returning).options(max_restarts=1, max_task_retries=-1).remote(notes.path, gate)
+    returning = callboard.remote(max_restarts=1, max_task_retries=-1)(Returning)
+    actor: Any = returning.remote(str(notes.path), str(gate))
     assert callboard.get(actor.note.remote("first"), timeout=BOUND) == "first"
     os.kill(notes.pid, signal.SIGKILL)
     wait_until(lambda: notes.count("init") == 2, what="the constructor to run again")

@@ -182,10 +182,9 @@ class ConcurrentExecutor(ABC):
 
     def _look_for_silence(self) -> None:
         for wire in (self._mailbox.connection, self._replies.connection):
-            try:
+            # One that is given up is readable, and whoever reads it takes over.
+            with contextlib.suppress(BrokerUnreachableError):
                 wire.check_silence()
-            except BrokerUnreachableError:
-                wire.interrupt()
         self._loop.call_later(_LISTEN, self._look_for_silence)
 
     def _listen(self) -> None:
