@@ -32,6 +32,8 @@ check: .venv/developed  ## lint, format, types, layers and sizes
 
 .PHONY: test
 test: .venv/developed  ## run the whole suite
+	@# It starts hundreds of processes, which would compile us if PYTHONDONTWRITEBYTECODE is set: half a second each.
+	$(BIN)/python -m compileall -q broker sdk supervisor tests
 	$(BIN)/python -m pytest -q --numprocesses=logical --dist=worksteal
 
 .venv/upset: .venv/developed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import compileall
 import fnmatch
 import json
 import os
@@ -13,6 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import bench
 from bench import machine, plots, report
 from bench.catalogue import HERE, SUITES, suite
 from bench.results import Results
@@ -24,6 +26,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 import callboard
+import callboard_broker
+import callboard_supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +40,13 @@ _WIDTH: Final = 200
 _PATIENCE: Final = 180.0
 #: Seconds that the machine gets to become quiet before a measurement.
 _SETTLE: Final = 1.0
+
+
+def _compile() -> None:
+    """Compile what is measured, as an installation does, also where PYTHONDONTWRITEBYTECODE is set."""
+    for package in (bench, callboard, callboard_broker, callboard_supervisor):
+        for folder in package.__path__:
+            compileall.compile_dir(folder, quiet=1)
 
 
 def _arguments() -> argparse.Namespace:
@@ -127,6 +138,7 @@ def _run(name: str, options: argparse.Namespace, console: Console) -> Results:
 def main() -> None:
     """Measure, show, and write what was measured in full into the results and the documentation."""
     options = _arguments()
+    _compile()
     console = Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False)
     whole = options.only == "*" and set(options.sides.split(",")) == set(STAGES) and not options.quick
     for name in options.suite or SUITES:

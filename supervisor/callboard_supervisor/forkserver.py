@@ -52,6 +52,11 @@ Entry = Callable[[Config], object]
 _MESSAGE_SIZE = 64 * 1024
 #: Characters of an error text that are sent, counted from its end: there the exception is named.
 _ERROR_LENGTH = 8000
+#: Gaps of each size that are filled at most, and the bytes in a row after which there are none.
+_MOST_GAPS = 20_000
+_GAPLESS = 2 * 4096
+#: What fills the gaps between this process's objects.
+_GAPS: list[bytes] = []
 #: Importing numpy starts OpenBLAS's threads, which no fork inherits. With one, a worker's first matmul takes 8
 #: instead of 27 ms, and this process keeps its promise of one thread. Whoever sets the variable decides otherwise.
 _BLAS_THREADS = "OPENBLAS_NUM_THREADS"
@@ -245,9 +250,31 @@ def _settle() -> None:
     # For the workers, as it takes each of them half a millisecond.
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     _forget_exit_handlers()
-    # Frozen objects are not looked at by the collector: their pages stay shared with the workers (8 MB for each).
+    # A worker writes to the pages of what the type cache names, as its own lookups take the place of ours.
+    sys._clear_type_cache()  # noqa: SLF001 - there is no public name
     gc.collect()
+    _GAPS.extend(_fill_gaps())
+    # Frozen objects are not looked at by the collector: their pages stay shared with the workers (8 MB for each).
     gc.freeze()
+
+
+def _fill_gaps() -> Iterator[bytes]:
+    """Fill what the imports have left free between their objects, and return what fills it, to be kept.
+
+    CPython puts small objects (up to 512 bytes, in steps of 16) where there is room among others of their size. In a
+    worker that is a page shared with its siblings, of which it gets a copy of its own for each few objects. With the
+    gaps filled, its objects lie side by side on new pages.
+    """
+    smallest = sys.getsizeof(b"")
+    for size in range(-(-smallest // 16) * 16, 512 + 1, 16):
+        last, in_row = 0, 0
+        for _ in range(_MOST_GAPS):
+            filler = bytes(size - smallest)
+            yield filler
+            in_row = in_row + size if id(filler) - last == size else 0
+            if in_row > _GAPLESS:
+                break
+            last = id(filler)
 
 
 def _forget_exit_handlers() -> None:
