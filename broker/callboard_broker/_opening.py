@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from redis.connection import Connection, ConnectionPool, UnixDomainSocketConnection, parse_url
 
+from callboard_broker.addresses import Service
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from callboard_broker.wire import Command
 
+#: The role of a server that may be written to.
+PRIMARY: Final = b"master"
 #: What a plain address has at most.
 _PLAIN: Final = {"connection_class", "path", "host", "port", "username", "password", "db"}
 
@@ -25,17 +29,22 @@ def open_socket(address: str, name: str, timeout: float) -> tuple[socket.socket,
     """Connect to an address once.
 
     Args:
-        address: As redis-py takes it.
+        address: As in `callboard_broker.addresses`.
         name: What the server is to call the connection; may be empty.
         timeout: Seconds for each step; the socket keeps it.
 
     Returns:
-        The socket, and what is to be sent on it before anything else.
+        The socket, and what is to be sent on it before anything else. The answer is to be `PRIMARY` where it is a list.
 
     Raises:
         OSError, redis.RedisError: Nobody answers there, or somebody who refuses us.
         ValueError: The address is not a Redis URL.
     """
+    service = Service.parse(address)
+    if service is not None:
+        connected, greeting = open_socket(service.primary(timeout), name, timeout)
+        # A sentinel that has not heard of a failover yet names what is a replica now.
+        return connected, [*greeting, ("ROLE",)]
     settings: Mapping[str, Any] = parse_url(address)  # type: ignore[no-untyped-call]
     local = settings.get("connection_class") is UnixDomainSocketConnection
     if not settings.keys() <= _PLAIN or ("connection_class" in settings and not local):

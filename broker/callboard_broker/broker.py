@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import tenacity
 
 from callboard_broker import timing
+from callboard_broker.addresses import without_password
 from callboard_broker.envelope import TERMINATE, Signer, call_fields, seal_outcome
 from callboard_broker.errors import (
     BrokerTooOldError,
@@ -18,7 +19,7 @@ from callboard_broker.errors import (
 )
 from callboard_broker.ids import new_callboard_id
 from callboard_broker.keys import Keyspace
-from callboard_broker.wire import Wire, checked, mapping, text, without_password
+from callboard_broker.wire import Wire, checked, mapping, text
 
 if TYPE_CHECKING:
     from callboard_broker.clusterkey import ClusterKey
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 FORMAT: Final = "1"
 _OLDEST: Final = (7, 0)
 #: Asks a server who it is; `server_id` reads the answer.
-WHO_ARE_YOU: Final = ("INFO", "server")
+WHO_ARE_YOU: Final = ("INFO", "server", "replication")
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Broker:
     """Where a callboard lives and what signs its entries.
 
     Args:
-        address: ``redis://``, ``rediss://`` or ``unix://`` URL.
+        address: As in `callboard_broker.addresses`.
         key: The cluster key.
         prefix: First part of every Redis key.
     """
@@ -148,12 +149,15 @@ class Broker:
 
 
 def server_id(reply: Reply) -> str:
-    """Return what tells a server from every other, and from itself before a restart.
+    """Return what tells a server from every other, and from itself before it was restarted or was a replica.
+
+    It may also change where nothing was lost.
 
     Raises:
         BrokerRefusedError: The server may not say.
     """
-    return _information(text(checked(reply))).get("run_id", "")
+    about = _information(text(checked(reply)))
+    return f"{about.get('run_id')} {about.get('master_replid')}"
 
 
 def _information(reply: str) -> dict[str, str]:

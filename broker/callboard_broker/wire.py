@@ -17,7 +17,8 @@ import hiredis
 from redis import exceptions as redis_errors
 
 from callboard_broker import _silence
-from callboard_broker._opening import open_socket
+from callboard_broker._opening import PRIMARY, open_socket
+from callboard_broker.addresses import FORMS, without_password
 from callboard_broker.errors import BrokerRefusedError, BrokerUnreachableError
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Wire:
         """Connect to an address once.
 
         Args:
-            address: ``redis://``, ``rediss://`` or ``unix://`` URL, as redis-py takes them.
+            address: As in `callboard_broker.addresses`.
             name: Shown by ``CLIENT LIST``.
             timeout: Seconds for connecting and authenticating.
 
@@ -72,10 +73,7 @@ class Wire:
         try:
             connected, greeting = open_socket(address, name, timeout)
         except (ValueError, OverflowError) as error:
-            raise ValueError(
-                f"{shown!r} is not a Redis address: {error}. "
-                "Use redis://HOST:PORT/DB, rediss://HOST:PORT/DB or unix:///PATH."
-            ) from None
+            raise ValueError(f"{shown!r} is not a Redis address: {error}. Use {FORMS}.") from None
         except (redis_errors.AuthenticationError, redis_errors.ResponseError) as error:
             raise BrokerRefusedError(f"{shown} refused the connection: {error}") from None
         except (redis_errors.RedisError, OSError) as error:
@@ -104,6 +102,8 @@ class Wire:
             raise BrokerUnreachableError(f"no Redis answers at {shown} yet: {refusal}")
         if refusal:
             raise BrokerRefusedError(f"{shown} refused the connection: {refusal}")
+        if any(isinstance(reply, list) and reply[0] != PRIMARY for reply in replies):
+            raise BrokerUnreachableError(f"no Redis answers at {shown} yet: the primary has become a replica")
 
     def fileno(self) -> int:
         """Return the descriptor, for polling."""
@@ -365,13 +365,3 @@ def stream_entries(reply: Reply) -> list[tuple[bytes, list[Reply] | None]]:
     """Return the entries of an XREAD or XREADGROUP reply over one stream; nil (nothing came) is the empty list."""
     streams = items(reply)
     return entries(items(streams[0])[1]) if streams else []
-
-
-def without_password(address: str) -> str:
-    """Return an address that may be shown."""
-    scheme, separator, rest = address.partition("://")
-    credentials, at, host = rest.rpartition("@")
-    if not at:
-        return address
-    user = credentials.partition(":")[0]
-    return f"{scheme}{separator}{user}:***@{host}"

@@ -85,7 +85,8 @@ def init(
     which end with this program, however it ends.
 
     Args:
-        address: ``redis://``, ``rediss://`` or ``unix://`` URL; ``"auto"`` demands one that is running.
+        address: ``redis://HOST:PORT/DB``, ``rediss://...``, ``unix:///PATH?db=DB`` or
+            ``redis+sentinel://HOST:PORT,HOST:PORT/SERVICE/DB``; ``"auto"`` demands a callboard that is running.
         namespace: Namespace of names; a random one if none is given.
         num_cpus: For one's own callboard: CPUs that it may promise to actors.
         resources: The same for resources of any name.

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from callboard.exceptions import RaySystemError
 from callboard_broker import host
+from callboard_broker.addresses import without_password
 from callboard_broker.records import NodeRecord
-from callboard_broker.wire import items, mapping, text, without_password
+from callboard_broker.wire import items, mapping, text
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

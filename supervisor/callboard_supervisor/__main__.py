@@ -22,7 +22,12 @@ from callboard_supervisor.daemon import Daemon
 
 
 @click.command(context_settings={"auto_envvar_prefix": "CALLBOARD"})
-@click.option("--address", envvar="CALLBOARD_ADDRESS", required=True, help="Redis: redis://, rediss:// or unix:// URL.")
+@click.option(
+    "--address",
+    envvar="CALLBOARD_ADDRESS",
+    required=True,
+    help="redis://, rediss://, unix:// or redis+sentinel:// URL.",
+)
 @click.option("--prefix", default="cb", show_default=True, help="First part of every Redis key.")
 @click.option("--num-cpus", type=float, default=None, help="CPUs to promise to actors; default: those of this machine.")
 @click.option("--resources", default="{}", help="JSON of other resources, for example '{\"gpu\": 1}'.")

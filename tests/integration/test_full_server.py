@@ -12,7 +12,7 @@ from tests.support.stage import HEARTBEAT_TIMEOUT, Stage
 from tests.support.waiting import wait_until
 
 from callboard_broker.errors import BrokerRefusedError
-from callboard_broker.wire import text
+from callboard_broker.wire import items, text
 
 BOUND = 20
 
@@ -20,7 +20,8 @@ BOUND = 20
 @contextlib.contextmanager
 def full_disk(stage: Stage) -> Iterator[None]:
     """Have the server find that it cannot write its file: there is a directory of that name."""
-    wire, place = stage.wire, stage.server.directory / "dump.rdb"
+    wire = stage.wire
+    place = Path(text(items(wire.call("CONFIG", "GET", "dir"))[1])) / "dump.rdb"
     place.mkdir()
     wire.call("CONFIG", "SET", "save", "3600 1")
     wire.call("BGSAVE")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from tests.support.front import front
 
+from callboard_broker.broker import WHO_ARE_YOU, server_id
 from callboard_broker.embedded import EmbeddedServer
 from callboard_broker.errors import BrokerRefusedError, BrokerUnreachableError
 from callboard_broker.wire import Wire, text
@@ -77,3 +78,13 @@ def test_a_port_that_none_can_be_is_said_to_be_wrong(port: str) -> None:
     """Not that nobody answers there."""
     with pytest.raises(ValueError, match="is not a Redis address"):
         Wire.open(f"redis://localhost:{port}")
+
+
+def test_a_server_that_was_a_replica_meanwhile_is_another(path: str) -> None:
+    """It has the data of a third one, and may lack what it had acknowledged."""
+    with contextlib.closing(Wire.open(f"unix://:ours@{path}")) as wire:
+        before = [server_id(wire.call(*WHO_ARE_YOU)) for _ in range(2)]
+        wire.call("REPLICAOF", "127.0.0.1", "1")
+        wire.call("REPLICAOF", "NO", "ONE")
+        assert before == [before[0]] * 2
+        assert server_id(wire.call(*WHO_ARE_YOU)) != before[0]

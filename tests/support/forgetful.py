@@ -25,9 +25,9 @@ class Forgetful:
         server: The server that runs at present.
     """
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, server: EmbeddedServer) -> None:
         self.stage = stage
-        self.server = stage.server
+        self.server = server
         self._copy = self.server.directory / "copy.rdb"
 
     def ask(self, *command: str | bytes) -> Reply:
@@ -53,9 +53,9 @@ def forgetful() -> Iterator[Forgetful]:
     """Run such a callboard, joined by this process."""
     with (
         tempfile.TemporaryDirectory(prefix="callboard-") as folder,
-        stage(EmbeddedServer.start(directory=Path(folder))) as running,
+        stage(server := EmbeddedServer.start(directory=Path(folder))) as running,
     ):
-        found = Forgetful(running)
+        found = Forgetful(running, server)
         timeout = HEARTBEAT_TIMEOUT * 1000
         callboard.init(running.address, log_to_driver=False, _system_config={"heartbeat_timeout_ms": timeout})
         try:

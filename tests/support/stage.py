@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 from tests.support import leaks
@@ -27,6 +28,19 @@ __all__ = ["Stage", "stage"]
 HEARTBEAT_TIMEOUT = 1.5
 
 
+class Server(Protocol):
+    """What serves a stage; whoever needs to know more of it has started it."""
+
+    pid: int
+
+    @property
+    def address(self) -> str:
+        """Return what programs are told."""
+
+    def stop(self) -> None:
+        """End it; harmless when repeated."""
+
+
 @dataclass
 class Stage:
     """A server with a supervisor.
@@ -38,7 +52,7 @@ class Stage:
         log_dir: where the output of workers goes.
     """
 
-    server: EmbeddedServer
+    server: Server
     supervisor: SupervisorProcess
     broker: Broker
     wire: Wire
@@ -129,7 +143,7 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
 
 
 @contextlib.contextmanager
-def stage(server: EmbeddedServer | None = None, **options: str) -> Iterator[Stage]:
+def stage(server: Server | None = None, **options: str) -> Iterator[Stage]:
     """Run a callboard, on a server of its own unless one is given; options are those of the supervisor."""
     server = server or EmbeddedServer.start()
     with (

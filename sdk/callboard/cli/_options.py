@@ -82,7 +82,8 @@ def address(command: Command) -> Command:
         envvar="CALLBOARD_ADDRESS",
         show_envvar=True,
         metavar="URL",
-        help="redis://, rediss:// or unix:// URL. Without it, or as 'auto': the callboard of `callboard up`.",
+        help="redis://, rediss://, unix:// or redis+sentinel:// URL. "
+        "Without it, or as 'auto': the callboard of `callboard up`.",
     )(command)
 
 

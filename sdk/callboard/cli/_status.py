@@ -13,7 +13,8 @@ from callboard.cli._failures import usage
 from callboard.cli._output import print_data, print_pairs
 from callboard.util._actors import Describer
 from callboard.util._reading import reading
-from callboard_broker.wire import text, without_password
+from callboard_broker.addresses import without_password
+from callboard_broker.wire import text
 
 if TYPE_CHECKING:
     from callboard.util._reading import Reader

@@ -13,7 +13,7 @@ from rich.table import Table
 
 import callboard
 from callboard.util import state
-from callboard_broker.wire import without_password
+from callboard_broker.addresses import without_password
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

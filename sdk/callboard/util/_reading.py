@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from callboard import _session
 from callboard._running import find_address
 from callboard.exceptions import RaySystemError
+from callboard_broker.addresses import without_password
 from callboard_broker.errors import BrokerUnreachableError
 from callboard_broker.keys import Keyspace
 from callboard_broker.records import ActorOutline, ActorRecord, ClientRecord, NodeRecord, State
-from callboard_broker.wire import Wire, checked, entries, fields, items, text, without_password
+from callboard_broker.wire import Wire, checked, entries, fields, items, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

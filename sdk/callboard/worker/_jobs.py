@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
-import redis
 from rq import Queue
 from rq.exceptions import DequeueTimeout
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import SimpleWorker
+
+from callboard_broker import addresses
 
 if TYPE_CHECKING:
     from callboard.worker._settings import TaskSettings
@@ -40,8 +41,7 @@ class JobTaker(SimpleWorker):
     job_class: type[Job] = _Job
 
     def __init__(self, settings: TaskSettings) -> None:
-        # Looking up redis-py's version to tell the server takes 20 ms.
-        connection = redis.Redis.from_url(settings.broker.address, driver_info=None)
+        connection = addresses.client(settings.broker.address, settings.heartbeat_timeout)
         super().__init__([settings.queue], name=settings.worker, connection=connection, serializer=JSONSerializer)
 
     def take(self, seconds: float) -> str | None:

@@ -1,0 +1,142 @@
+"""Servers that sentinels watch: a primary, its replica, and three sentinels, all on ports of this host."""
+
+import contextlib
+import os
+import signal
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.support.waiting import wait_until
+
+from callboard_broker._guard import Guard
+from callboard_broker.embedded import find_server
+from callboard_broker.errors import BrokerUnreachableError
+from callboard_broker.wire import Reply, Wire, items, mapping, text
+
+__all__ = ["Watched", "watched"]
+
+_SERVICE = "main"
+_SENTINELS = 3
+_OURS, _THEIRS = "ours", "theirs"
+
+
+class Watched:
+    """A primary, its replica and their sentinels, with passwords for both kinds.
+
+    Attributes:
+        pid: Of the first primary.
+        ports: Of the servers, the first primary's first.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.ports, self.sentinels = _free_ports(2), _free_ports(_SENTINELS)
+        first, second = self.ports
+        binary = str(find_server())
+        self._guards = [
+            _start([binary, *_server(first)], folder),
+            _start([binary, *_server(second), "--replicaof", f"127.0.0.1 {first}"], folder),
+        ]
+        self.pid = self._guards[0].server_pid
+        for port in self.ports:
+            wait_until(lambda port=port: _answers(port, _OURS), what=f"the server at {port}")  # type: ignore[misc]
+        for port in self.sentinels:
+            config = folder / f"sentinel-{port}.conf"
+            config.write_text(_sentinel(port, first))
+            self._guards.append(_start([binary, str(config), "--sentinel"], folder))
+        wait_until(self._complete, what="the sentinels to know each other and the replica", timeout=30)
+
+    @property
+    def address(self) -> str:
+        """Return what programs are told; the first sentinel named in it is none."""
+        (nobody,) = _free_ports(1)
+        places = ",".join(f"127.0.0.1:{port}" for port in (nobody, *self.sentinels))
+        return f"redis+sentinel://:{_OURS}@{places}/{_SERVICE}?sentinel_password={_THEIRS}"
+
+    def primary(self) -> int:
+        """Return the port of the primary, as the sentinels say."""
+        return int(mapping(self._ask(self.sentinels[0], "MASTER"))["port"])
+
+    def kill_primary(self) -> None:
+        """Kill the first primary. The replica is made primary half a second later, or some more."""
+        os.kill(self.pid, signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End all of them; harmless when repeated."""
+        while self._guards:
+            self._guards.pop().end()
+
+    def _complete(self) -> bool:
+        known = [(self._ask(port, "SENTINELS"), self._ask(port, "REPLICAS")) for port in self.sentinels]
+        sentinels = all(len(items(others)) == _SENTINELS - 1 for others, _ in known)
+        return sentinels and all(
+            [mapping(replica).get("master-link-status") for replica in items(replicas)] == [b"ok"]
+            for _, replicas in known
+        )
+
+    @staticmethod
+    def _ask(port: int, what: str) -> Reply:
+        try:
+            with contextlib.closing(Wire.open(f"redis://:{_THEIRS}@127.0.0.1:{port}")) as wire:
+                return wire.call("SENTINEL", what, _SERVICE)
+        except BrokerUnreachableError:
+            return []
+
+
+@contextlib.contextmanager
+def watched() -> Iterator[Watched]:
+    """Run such servers."""
+    with tempfile.TemporaryDirectory(prefix="callboard-") as folder:
+        servers = Watched(Path(folder))
+        try:
+            yield servers
+        finally:
+            servers.stop()
+
+
+def _start(command: list[str], folder: Path) -> Guard:
+    place = Path(tempfile.mkdtemp(dir=folder))
+    return Guard.start([*command, "--dir", str(place)], place, remove=True)
+
+
+def _server(port: int) -> list[str]:
+    options = {
+        "port": f"{port}",
+        "bind": "127.0.0.1",
+        "save": "",
+        "requirepass": _OURS,
+        "masterauth": _OURS,
+        "repl-diskless-sync-delay": "0",
+        "maxmemory-policy": "noeviction",
+    }
+    return [word for name, value in options.items() for word in (f"--{name}", value)]
+
+
+def _sentinel(port: int, primary: int) -> str:
+    return f"""
+port {port}
+bind 127.0.0.1
+requirepass {_THEIRS}
+sentinel sentinel-pass {_THEIRS}
+sentinel monitor {_SERVICE} 127.0.0.1 {primary} 2
+sentinel auth-pass {_SERVICE} {_OURS}
+sentinel down-after-milliseconds {_SERVICE} 500
+sentinel failover-timeout {_SERVICE} 3000
+"""
+
+
+def _answers(port: int, password: str) -> bool:
+    try:
+        with contextlib.closing(Wire.open(f"redis://:{password}@127.0.0.1:{port}")) as wire:
+            return text(wire.call("PING")) == "PONG"
+    except BrokerUnreachableError:
+        return False
+
+
+def _free_ports(number: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(number)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [int(each.getsockname()[1]) for each in sockets]
