@@ -126,3 +126,33 @@ def test_i1_an_inbox_that_somebody_broke_does_not_stop_the_batch(bench: Bench, o
     on_stage.wire.call("SET", bench.inbox, "no stream")
     assert bench.commit(answers) == 1
     assert bench.left() == 0
+
+
+@pytest.mark.parametrize("name", ["yield", "yield_task"])
+def test_i6_an_item_that_a_broken_inbox_does_not_take_is_let_go(on_stage: Stage, name: str) -> None:
+    """What it carries is released, as for a caller that is gone, and its giver is not asked to send it again."""
+    wire, giving = on_stage.wire, script(name)
+    keys = {key: f"cb:{{0}}:of-the-test:{key}" for key in giving.keys}
+    values = {
+        "token": TOKEN,
+        "worker": "giver",
+        "entry": "1-1",
+        "tokens": "a:carried",
+        "outcome": "head",
+        "body": "body",
+    }
+    values["item"] = values["id"] = "me/1#1"
+    wire.call("SET", keys["inbox"], "nonsense")
+    giver = keys["worker" if name == "yield" else "worker_inbox"]
+    wire.call("XADD", giver, "*", "it", "lives")
+    if name == "yield":
+        wire.call("HSET", keys["record"], "token", TOKEN)
+        wire.call("XADD", keys["mailbox"], "1-1", "call", "it")
+    else:
+        wire.call("HSET", keys["task"], "worker", "giver")
+    command = giving.eval([keys[key].encode() for key in giving.keys], [values[each] for each in giving.arguments])
+    assert wire.call(*command) == (b"me/1#1" if name == "yield" else 0)
+    assert [flat for _, flat in entries(wire.call("XRANGE", keys["outbox"], "-", "+"))] == [
+        [b"token", b"r:me/1#1", b"targets", b"a:carried"]
+    ]
+    wire.call("DEL", *keys.values())

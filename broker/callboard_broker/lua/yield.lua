@@ -13,7 +13,8 @@ if tokens ~= '' and redis.call('EXISTS', worker) == 0 then
 end
 local delivered = false
 if #redis.call('XRANGE', mailbox, entry, entry) + #redis.call('XRANGE', sealed, entry, entry) > 0 then
-  delivered = redis.call('XADD', inbox, 'NOMKSTREAM', '*', outcome, body)
+  -- Protected: what is no inbox any more takes nothing.
+  delivered = type(redis.pcall('XADD', inbox, 'NOMKSTREAM', '*', outcome, body)) == 'string'
 end
 if tokens ~= '' then
   for target in string.gmatch(tokens, '%S+') do

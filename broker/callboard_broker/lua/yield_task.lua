@@ -9,7 +9,8 @@ if tokens ~= '' and redis.call('EXISTS', worker_inbox) == 0 then
 end
 local delivered = false
 if redis.call('HGET', task, 'worker') == worker then
-  delivered = redis.call('XADD', inbox, 'NOMKSTREAM', '*', outcome, body)
+  -- Protected: what is no inbox any more takes nothing.
+  delivered = type(redis.pcall('XADD', inbox, 'NOMKSTREAM', '*', outcome, body)) == 'string'
 end
 if tokens ~= '' then
   for target in string.gmatch(tokens, '%S+') do
