@@ -24,7 +24,7 @@ from callboard_broker.operations import calls, clients
 from callboard_broker.wire import Reply, items, mapping, text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from callboard._client import Client
     from callboard._holding import Hold
@@ -35,6 +35,12 @@ OBJECT: Final = b"object:"
 _FIELDS: Final = ("status", "tokens")
 #: Seconds after which a missing value is looked for again, in case nobody told us.
 _LOOK_AGAIN: Final = 0.5
+#: Objects left to others after which it is looked how many of them are still there.
+_MANY: Final = 1_000
+
+
+def _ignore(reply: Reply) -> None:
+    """Pass over a reply that changes nothing for us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,24 @@ class Objects:
         self._owned: weakref.WeakValueDictionary[str, Result] = weakref.WeakValueDictionary()
         self._borrowed: weakref.WeakValueDictionary[str, Result] = weakref.WeakValueDictionary()
         self._awaited: dict[str, Result] = {}
+        #: What is ours and had other holders when we let go of it; None where nobody wants to know.
+        self._left_to_others: set[str] | None = None
+
+    def remember_what_others_hold(self) -> None:
+        """From now on, note what others go on holding after this process has let go of it."""
+        self._left_to_others = set()
+
+    def needed(self) -> bool:
+        """Tell whether others hold what only lives as long as this process; asks the server.
+
+        Knows of what was let go since `remember_what_others_hold`. Raises as `Client.ask` does.
+        """
+        with self._lock:
+            noted = self._left_to_others or set()
+            names = list(noted)
+            replies = self._client.ask_all(*[("EXISTS", self._client.keys.object(name)) for name in names])
+            noted -= {name for name, there in zip(names, replies, strict=True) if not there}
+            return bool(noted)
 
     def put(self, value: object) -> ObjectRef[Any]:
         """Keep a value and return a reference to it.
@@ -84,7 +108,7 @@ class Objects:
             if name in self._owned or name in self._borrowed:
                 return
             self._owned[name] = result
-            self._release_with(result, name, f"c:{self._client.id}", f"object {name}")
+            self._release_with(result, name, f"c:{self._client.id}", f"object {name}", partial(self._let_go, name))
             if not result.done:
                 self._post(clients.publish_object(self._client.keys, self._client.id, name, ("state", "PENDING")))
         # Kept alive by the callback until the value is there and published.
@@ -199,9 +223,17 @@ class Objects:
         sealed = self._client.broker.seal_outcome(waiter, bell)
         self._post(calls.tell_caller(self._client.keys, waiter, sealed))
 
-    def _release_with(self, result: Result, name: str, holder: str, member: str) -> None:
-        command = clients.drop_object(self._client.keys, name, holder, index=self._client.id, member=member)
-        weakref.finalize(result, self._client.housekeeper.note, lambda: self._post(command)).atexit = False
+    def _let_go(self, name: str, removed: Reply) -> None:
+        if removed == 0 and self._left_to_others is not None:
+            self._left_to_others.add(name)
+            if len(self._left_to_others) % _MANY == 0:
+                self._client.housekeeper.note(lambda: _ignore(self.needed()))
 
-    def _post(self, command: Command) -> None:
-        self._client.outbound.post(command, lambda _: None)
+    def _release_with(
+        self, result: Result, name: str, holder: str, member: str, told: Callable[[Reply], None] = _ignore
+    ) -> None:
+        command = clients.drop_object(self._client.keys, name, holder, index=self._client.id, member=member)
+        weakref.finalize(result, self._client.housekeeper.note, lambda: self._post(command, told)).atexit = False
+
+    def _post(self, command: Command, told: Callable[[Reply], None] = _ignore) -> None:
+        self._client.outbound.post(command, told)

@@ -89,16 +89,25 @@ class Pools:
                     house.link.call(*actors.command_node(house.keys, node.id, signer, "serve", queue))
 
     def make_room(self) -> None:
-        """Ask workers to leave after their tasks, if actors wait for what these take."""
-        wanted = self._wanted_by_actors()
-        free = self._house.residents.free
+        """Ask workers to give way to actors: after their tasks to those that wait, and at once to those that are there.
+
+        Who waits for a task would take one without asking, so only as many do as there is room for.
+        """
+        left, wanted = self._house.residents.free, self._wanted_by_actors()
+        for name, amount in wanted.items():
+            left[name] = left.get(name, 0.0) - amount
         for worker in self._workers.values():
-            if all(amount <= free.get(name, 0.0) for name, amount in wanted.items()):
-                return
-            if worker.takes_room:
-                self._ask_to_leave(worker)
+            if worker.takes_room and any(left.get(name, 0.0) < 0.0 for name in wanted):
+                self._ask_to_give_way(worker)
                 for name, amount in worker.required.items():
-                    free[name] = free.get(name, 0.0) + amount
+                    left[name] = left.get(name, 0.0) + amount
+        for worker in self._workers.values():
+            if worker.occupied:
+                continue
+            if not decisions.fits(worker.required, left):
+                self._ask_to_give_way(worker)
+            for name, amount in worker.required.items():
+                left[name] = left.get(name, 0.0) - amount
 
     def awaits(self, request: int) -> bool:
         """Tell whether a request to the fork server was made here."""
@@ -266,9 +275,11 @@ class Pools:
             self._call(*tasks.requeue(keys, task, queue, "", int(text(attempts))))
         return waits
 
-    def _ask_to_leave(self, worker: TaskWorker) -> None:
-        if worker.process is not None and not worker.asked_to_leave:
-            worker.asked_to_leave = True
+    def _ask_to_give_way(self, worker: TaskWorker) -> None:
+        # Once for each task, which a signal may disturb; without one again and again, for as long as it shall rest.
+        since = worker.running_since
+        if worker.process is not None and worker.page is not None and not (since and since == worker.asked_during):
+            worker.asked_during = since
             worker.process.signal(signal.SIGUSR1)
 
     def _tell_to_end(self, worker: TaskWorker) -> None:

@@ -92,7 +92,7 @@ class TaskWorker:
         required: Resources that a task of it takes.
         page_path: Where its status page lies.
         process: None while it is being forked.
-        asked_to_leave: Whether it has been asked to leave as soon as nobody needs it.
+        asked_during: Since when the task ran during which it was asked last to give way to actors; 0 for none.
         told_to_end: When it was told to end after its task, on the monotonic clock; 0.0 for not yet.
         tails: What it writes, by stream.
     """
@@ -103,7 +103,7 @@ class TaskWorker:
     page_path: Path
     process: Process | None = None
     page: StatusPage | None = None
-    asked_to_leave: bool = False
+    asked_during: int = 0
     told_to_end: float = 0.0
     tails: dict[str, Tail] = field(default_factory=dict)
 
@@ -121,8 +121,13 @@ class TaskWorker:
     @property
     def occupied(self) -> bool:
         """Tell whether it runs a task."""
+        return self.running_since > 0
+
+    @property
+    def running_since(self) -> int:
+        """Return since when the task runs, in nanoseconds of the monotonic clock; 0 when none does."""
         page = self._look_at_page()
-        return page is not None and page.running_since > 0
+        return page.running_since if page is not None else 0
 
     @property
     def takes_room(self) -> bool:

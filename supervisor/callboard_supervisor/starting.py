@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from typing import TYPE_CHECKING, Final
@@ -79,7 +80,7 @@ class Starting:
             self.place(actor)
 
     def place_waiting(self) -> None:
-        """Try again what waits, if there is room for it now, and have tasks give way to what is left.
+        """Try again what waits, if there is room for it now, and have tasks give way to actors.
 
         What else may happen to an actor that waits is asked for by whoever brings it about.
         """
@@ -90,18 +91,19 @@ class Starting:
                 self.place(actor)
             elif required not in refused:
                 refused.append(required)
-        if self.waiting:
-            self.make_room()
+        self.make_room()
 
     def keep_waiting(self, actors_without_node: Container[str]) -> None:
         """Forget those that waited here, and were ended or placed by somebody else."""
         self.waiting = {actor: needed for actor, needed in self.waiting.items() if actor in actors_without_node}
 
     def offer_waiting(self, others: list[NodeRecord]) -> None:
-        """Hand what waits for room to nodes that have it."""
+        """Hand what waits for room to nodes that have it, and what is too large for this one to where it can wait."""
         house = self._house
         for actor, required in list(self.waiting.items()):
             taker = next((node for node in others if decisions.fits(required, node.room)), None)
+            if taker is None and not decisions.fits(required, house.residents.total):
+                taker = next((node for node in others if decisions.fits(required, json.loads(node.total))), None)
             if taker is not None:
                 del self.waiting[actor]
                 signer = house.link.broker.signer("command", taker.id)

@@ -60,6 +60,25 @@ def test_custom_resources_decide_where_an_actor_runs(ray: ModuleType, on_stage: 
         wait_until(lambda: not items(on_stage.wire.call("SMEMBERS", on_stage.broker.keys.actors)), what="actors to go")
 
 
+def test_actors_wait_at_a_node_that_is_large_enough(ray: ModuleType, on_stage: Stage) -> None:
+    """Whichever heard of them first: only there tasks give way to them, and their reason is the true one."""
+    with another_supervisor(on_stage, resources='{"gpu": 1}'):
+        first = ray.remote(resources={"gpu": 1})(Worker).remote()
+        node = ray.get(first.node.remote(), timeout=20)
+        free = ("HGET", on_stage.broker.keys.node(node), "free")
+        wait_until(lambda: '"gpu": 0' in text(on_stage.wire.call(*free)), what="the node to say that it is full")
+        others = [ray.remote(resources={"gpu": 1})(Worker).remote() for _ in range(20)]
+        names = [other._actor_id for other in others]
+        wait_until(
+            lambda: all(record(on_stage, name).pending_reason == "waits for room: needs gpu=1" for name in names),
+            what="all of them to be there",
+        )
+        del first
+        ray.get(others[0].pid.remote(), timeout=20)
+        others.clear()
+        wait_until(lambda: not items(on_stage.wire.call("SMEMBERS", on_stage.broker.keys.actors)), what="actors to go")
+
+
 def test_actors_that_nobody_can_run_cost_little(ray: ModuleType, on_stage: Stage) -> None:
     """While they wait nobody reads their records over and over, so others are not held up."""
     stuck = [ray.remote(resources={"gpu": 1})(Worker).remote() for _ in range(60)]

@@ -30,7 +30,7 @@ from callboard_broker.clusterkey import ClusterKey
 from callboard_broker.envelope import seal_fields
 from callboard_broker.operations import tasks
 from callboard_broker.records import TaskRecord
-from callboard_broker.wire import Argument, mapping
+from callboard_broker.wire import Argument, mapping, text
 
 #: Seconds by which something that is not the 30 s of a timeout has happened.
 BOUND = 10
@@ -205,7 +205,7 @@ def test_a9_references_as_arguments(ray: ModuleType, notes: Notes, gate: Path) -
 
 
 def test_a9_references_in_results(ray: ModuleType) -> None:
-    """What a task puts or submits can be read as long as its worker lives, which stays for what is not there yet."""
+    """What a task puts or submits can be read, whether it is there already or not."""
 
     @ray.remote  # type: ignore[untyped-decorator,unused-ignore]
     def several() -> list[Any]:
@@ -213,6 +213,24 @@ def test_a9_references_in_results(ray: ModuleType) -> None:
 
     refs = ray.get(several.remote(), timeout=BOUND)
     assert ray.get(refs, timeout=BOUND) == ["put", 2]
+
+
+def test_a9_a_worker_stays_for_what_others_hold(ray: ModuleType, notes: Notes, gate: Path, on_stage: Stage) -> None:
+    """What a task has put and returned can be read long after the task, and then the worker leaves."""
+    gate.touch()
+
+    @ray.remote  # type: ignore[untyped-decorator,unused-ignore]
+    def give(notes: str, gate: str) -> list[Any]:
+        return [ray.put(errands.hold(notes, gate, "kept"))]
+
+    (ref,) = ray.get(give.remote(str(notes.path), str(gate)), timeout=BOUND)
+    # A worker that nobody needs leaves, and this one has been idle for longer.
+    other = ray.get(ray.remote(errands.pid).options(num_cpus=2).remote(), timeout=BOUND)
+    wait_until(lambda: other not in on_stage.workers(), what="the idle worker to leave, which began to be idle later")
+    assert ray.get(ref, timeout=BOUND) == "kept"
+    assert notes.pid in on_stage.workers()
+    del ref
+    wait_until(lambda: notes.pid not in on_stage.workers(), what="the worker to leave")
 
 
 def test_h4_handles_in_tasks(ray: ModuleType, notes: Notes, gate: Path, on_stage: Stage) -> None:
@@ -301,12 +319,39 @@ def test_a9_an_actor_gets_room_although_tasks_wait(ray: ModuleType, notes: Notes
     rest = [hold.remote(str(notes.path), str(later), f"rest {number}") for number in range(20)]
     actor = ray.remote(Mortal).options(num_cpus=2).remote(str(notes.path.with_name("actor")))
     record = on_stage.broker.keys.actor(actor._actor_id)
-    wait_until(lambda: mapping(on_stage.wire.call("HGETALL", record))["pending_reason"], what="the actor to wait")
+    wait_until(lambda: on_stage.wire.call("HGET", record, "pending_reason"), what="the actor to wait")
     gate.touch()
     assert ray.get(actor.note.remote("served"), timeout=BOUND) == "served"
     wait_until(lambda: sum("rest" in line for line in notes.lines()) == 6, what="tasks to take what is left")
     later.touch()
     assert len(ray.get([*first, *rest], timeout=20)) == 28
+
+
+def test_a9_workers_that_are_needed_give_way_to_an_actor(
+    ray: ModuleType, notes: Notes, gate: Path, on_stage: Stage
+) -> None:
+    """They own what somebody uses, so they stay, but take no task before the actor is there, however many wait."""
+    with another_supervisor(on_stage, **{"resources": '{"here": 4}', "num-cpus": "4"}):
+        here = {"here": 1}
+        own = ray.remote(errands.own).options(resources=here)
+        kept = ray.get([own.remote(str(notes.path), 4) for _ in range(4)], timeout=BOUND)
+        hold, later = ray.remote(errands.hold).options(resources=here), gate.with_name("later")
+        first = [hold.remote(str(notes.path), str(gate), f"{number}") for number in range(4)]
+        wait_until(lambda: sum("began" in line for line in notes.lines()) == 4, what="all the room to be taken")
+        rest = [hold.remote(str(notes.path), str(later), f"rest {number}") for number in range(8)]
+        actor = ray.remote(Mortal).options(resources={"here": 2}).remote(str(notes.path.with_name("actor")))
+        record = on_stage.broker.keys.actor(actor._actor_id)
+        # At the node that is large enough, whichever heard of it first.
+        wait_until(
+            lambda: text(on_stage.wire.call("HGET", record, "pending_reason") or b"").startswith("waits for room"),
+            what="the actor to wait",
+        )
+        gate.touch()
+        assert ray.get(actor.note.remote("served"), timeout=BOUND) == "served"
+        wait_until(lambda: sum("rest" in line for line in notes.lines()) == 2, what="tasks to take what is left")
+        later.touch()
+        assert len(ray.get([*first, *rest], timeout=20)) == 12
+        assert ray.get([ref for (ref,) in kept], timeout=BOUND) == ["kept"] * 4
 
 
 def test_a9_a_task_outlives_its_supervisor(ray: ModuleType, notes: Notes, gate: Path, on_stage: Stage) -> None:

@@ -8,7 +8,7 @@ from tests.support.mortals import WAYS, Notes, crash, pass_gate
 
 import callboard
 
-__all__ = ["add", "descend", "die", "divide", "hold", "keep", "pid", "stagger", "tell", "trickle"]
+__all__ = ["add", "descend", "die", "divide", "hold", "keep", "own", "pid", "stagger", "tell", "trickle"]
 
 
 def add(first: Any, second: Any = 1) -> Any:
@@ -40,6 +40,15 @@ def hold(notes: str, gate: str, line: str) -> str:
     pass_gate(gate)
     found.add(f"{line} ended")
     return line
+
+
+def own(notes: str, number: int) -> list[Any]:
+    """Note a line, wait until so many have, and return a reference to a value that this process owns."""
+    found = Notes(notes)
+    found.add("owns")
+    while found.count("owns") < number:
+        pass
+    return [callboard.put("kept")]
 
 
 def die(notes: str, line: str, way: str, times: int) -> str:

@@ -44,6 +44,8 @@ _log = logging.getLogger(__name__)
 
 #: Seconds before a server that did not answer is asked again.
 _AGAIN: Final = 0.5
+#: Seconds for which a worker that is asked to give way and must stay takes no task; some looks of its supervisor.
+_REST: Final = 1.0
 #: Holdings for whose sake a worker without a task stays: actors and objects that end with it.
 _NEEDED: Final = ("own ", "object ")
 
@@ -54,6 +56,11 @@ class TaskLife:
     def __init__(self, settings: TaskSettings) -> None:
         self._settings = settings
         self._keys = settings.broker.keys
+        self._taking = False
+        self._must_leave = False
+        self._give_way = False
+        # The page shows that this is heard now; before, it would end the process.
+        signal.signal(signal.SIGUSR1, self._asked_to_give_way)
         self._page = StatusPage.create(Path(settings.page))
         keys, worker = self._keys, settings.worker
         place = Place(
@@ -64,6 +71,7 @@ class TaskLife:
             (("EXPIRE", keys.rq_worker(worker), LISTED),),
         )
         self._client = self._join()
+        self._client.objects.remember_what_others_hold()
         self._watch = Watch(settings, self._page, place)
         self._jobs = JobTaker(settings)
         self._parking = Parking(settings, settings.worker)
@@ -73,9 +81,6 @@ class TaskLife:
         #: The call that runs and may be interrupted.
         self._running: _context.Running | None = None
         self._cancelled = b""
-        self._taking = False
-        self._must_leave = False
-        self._may_leave = False
 
     def live(self) -> int:
         """Run tasks until told to end, or until none has come for a while; return the exit code.
@@ -84,7 +89,6 @@ class TaskLife:
             SystemExit: A task ended the process, which counts as a crash.
         """
         signal.signal(signal.SIGTERM, self._told_to_end)
-        signal.signal(signal.SIGUSR1, self._asked_to_leave)
         signal.signal(signal.SIGINT, self._interrupted)
         _session.begin(lambda: _session.Session(self._client))
         _context.enter_worker(self._settings.node, self._what_runs)
@@ -119,10 +123,11 @@ class TaskLife:
         idle_since = time.monotonic()
         while not self._must_leave:
             left = idle_since + self._settings.idle_timeout - time.monotonic()
-            if left <= 0 or self._may_leave:
+            if left <= 0 or self._give_way:
                 if self._is_free():
                     return
-                idle_since, self._may_leave = time.monotonic(), False
+                idle_since = time.monotonic()
+                self._rest_if_asked()
                 continue
             job = self._next_job(left)
             if job is not None:
@@ -132,7 +137,7 @@ class TaskLife:
     def _next_job(self, seconds: float) -> str | None:
         try:
             self._taking = True
-            if self._must_leave or self._may_leave:
+            if self._must_leave or self._give_way:
                 return None
             return self._jobs.take(seconds)
         except Terminated:
@@ -145,11 +150,19 @@ class TaskLife:
         finally:
             self._taking = False
 
+    def _rest_if_asked(self) -> None:
+        """Leave the room to actors that wait for it; for longer, this process is asked again meanwhile."""
+        if self._give_way:
+            self._give_way = False
+            threading.Event().wait(_REST)
+
     def _is_free(self) -> bool:
         """Tell whether nobody needs this process any more."""
         self._client.outbound.flush()
         held = [text(member) for member in items(self._client.ask("SMEMBERS", self._keys.holds(self._client.id)))]
-        return not self._client.waits_to_send and not any(member.startswith(_NEEDED) for member in held)
+        if self._client.waits_to_send or any(member.startswith(_NEEDED) for member in held):
+            return False
+        return not self._client.objects.needed()
 
     def _do(self, task: str) -> None:
         settings = self._settings
@@ -302,8 +315,8 @@ class TaskLife:
         self._must_leave = True
         self._wake()
 
-    def _asked_to_leave(self, _number: int, _frame: object) -> None:
-        self._may_leave = True
+    def _asked_to_give_way(self, _number: int, _frame: object) -> None:
+        self._give_way = True
         self._wake()
 
     def _wake(self) -> None:
