@@ -20,7 +20,7 @@ from callboard_supervisor.residents import Resident
 from callboard_supervisor.tail import Tail
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from callboard_broker.records import ActorRecord
@@ -172,35 +172,45 @@ class Output:
         return True
 
     def _read_and_publish(self, writers: Sequence[Writer], *, ended: bool) -> None:
-        told = self._about(writers)
-        heard = self._heard({job for job, _ in told})
-        commands: list[Command] = []
-        for writer, (job, source) in zip(writers, told, strict=True):
+        jobs = self._jobs(writers)
+        heard = self._heard(set(jobs))
+        read: list[tuple[Writer, str, str, tuple[str, ...]]] = []
+        for writer, job in zip(writers, jobs, strict=True):
             for stream, tail in writer.tails.items():
                 if job not in heard:
                     tail.skip()
-                    continue
-                lines = tuple(tail.read(ended=ended))
-                pid = writer.process.pid if writer.process else 0
-                if lines:
-                    about = (self._count(job, len(lines)), self._hostname, source, pid, stream)
-                    commands.append(self._message(job, Batch(self._house.node, *about, lines)))
+                elif lines := tuple(tail.read(ended=ended)):
+                    read.append((writer, job, stream, lines))
+        commands: list[Command] = []
+        # Asked only now: what it is called when its constructor is over, it is called in the lines that follow.
+        names = self._names([writer for writer, *_ in read])
+        for (writer, job, stream, lines), name in zip(read, names, strict=True):
+            pid = writer.process.pid if writer.process else 0
+            about = (self._count(job, len(lines)), self._hostname, name, pid, stream)
+            commands.append(self._message(job, Batch(self._house.node, *about, lines)))
         self._house.link.pipeline(commands)
 
-    def _about(self, writers: Sequence[Writer]) -> list[tuple[str, str]]:
-        """Return the job that each works for, and what it is called there."""
-        keys = self._house.keys
-        actors = [writer for writer in writers if isinstance(writer, Resident)]
-        asked = [("HMGET", keys.actor(actor.id), "job_id", "class_name", "repr_name") for actor in actors]
-        replies = iter(self._house.link.pipeline(asked))
-        found = []
-        for writer in writers:
-            if isinstance(writer, Resident):
-                job, class_name, repr_name = _texts(next(replies))
-                found.append((job, repr_name or class_name))
-            else:
-                found.append((job_of_queue(keys.prefix, writer.queue), writer.function or "task"))
-        return found
+    def _jobs(self, writers: Sequence[Writer]) -> list[str]:
+        """Return the job that each works for."""
+        asked = self._asked(writers, "job_id")
+        prefix = self._house.keys.prefix
+        return [
+            next(asked)[0] if isinstance(writer, Resident) else job_of_queue(prefix, writer.queue) for writer in writers
+        ]
+
+    def _names(self, writers: Sequence[Writer]) -> list[str]:
+        """Return what each is called at present."""
+        asked = self._asked(writers, "repr_name", "class_name")
+        return [
+            next(filter(None, next(asked)), "") if isinstance(writer, Resident) else writer.function or "task"
+            for writer in writers
+        ]
+
+    def _asked(self, writers: Sequence[Writer], *fields: str) -> Iterator[list[str]]:
+        """Return fields of the records of those who are actors."""
+        actors = [writer.id for writer in writers if isinstance(writer, Resident)]
+        replies = self._house.link.pipeline([("HMGET", self._house.keys.actor(actor), *fields) for actor in actors])
+        return map(_texts, replies)
 
     def _heard(self, jobs: Iterable[str]) -> set[str]:
         """Return the jobs of which somebody listens."""

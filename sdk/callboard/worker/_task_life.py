@@ -45,7 +45,7 @@ _log = logging.getLogger(__name__)
 #: Seconds before a server that did not answer is asked again.
 _AGAIN: Final = 0.5
 #: Seconds for which a worker that is asked to give way and must stay takes no task; some looks of its supervisor.
-_REST: Final = 1.0
+_REST: Final = 0.5
 #: Holdings for whose sake a worker without a task stays: actors and objects that end with it.
 _NEEDED: Final = ("own ", "object ")
 
