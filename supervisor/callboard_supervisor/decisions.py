@@ -115,6 +115,12 @@ def restart_delay(quick_crashes: int, chance: float) -> float:
     return float(_spacing(state)) * (0.5 + chance / 2)
 
 
+def take(room: dict[str, float], amounts: Mapping[str, float]) -> None:
+    """Take resources out of a room, also more than there are."""
+    for name, amount in amounts.items():
+        room[name] = room.get(name, 0.0) - amount
+
+
 def fits(required: Mapping[str, float], free: Mapping[str, float]) -> bool:
     """Tell whether there is room for what an actor needs."""
     return all(free.get(name, 0.0) >= amount - 1e-9 for name, amount in required.items())

@@ -91,23 +91,24 @@ class Pools:
     def make_room(self) -> None:
         """Ask workers to give way to actors: after their tasks to those that wait, and at once to those that are there.
 
-        Who waits for a task would take one without asking, so only as many do as there is room for.
+        Who waits for a task would take one without asking, so only as many do as there is room for beside actors.
         """
-        left, wanted = self._house.residents.free, self._wanted_by_actors()
-        for name, amount in wanted.items():
-            left[name] = left.get(name, 0.0) - amount
+        if not self._workers:
+            return
+        residents, wanted = self._house.residents, self._wanted_by_actors()
+        left, left_alone = residents.free, residents.free_of_actors
+        decisions.take(left, wanted)
         for worker in self._workers.values():
             if worker.takes_room and any(left.get(name, 0.0) < 0.0 for name in wanted):
                 self._ask_to_give_way(worker)
-                for name, amount in worker.required.items():
-                    left[name] = left.get(name, 0.0) + amount
+                decisions.take(left, {name: -amount for name, amount in worker.required.items()})
         for worker in self._workers.values():
-            if worker.occupied:
-                continue
-            if not decisions.fits(worker.required, left):
-                self._ask_to_give_way(worker)
-            for name, amount in worker.required.items():
-                left[name] = left.get(name, 0.0) - amount
+            if not worker.occupied:
+                # Not to other tasks: who leaves for those is soon wanted again, when they wait for tasks of their own.
+                if decisions.fits(worker.required, left_alone) and not decisions.fits(worker.required, left):
+                    self._ask_to_give_way(worker)
+                decisions.take(left, worker.required)
+                decisions.take(left_alone, worker.required)
 
     def awaits(self, request: int) -> bool:
         """Tell whether a request to the fork server was made here."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -187,18 +188,28 @@ class Residents:
     @property
     def free(self) -> dict[str, float]:
         """Return the resources that are not taken."""
-        return self._without(worker.required for worker in self.task_workers.values() if worker.takes_room)
+        return self._without(self._taken_by_actors(), self._taken_by_tasks())
 
     @property
     def free_of_tasks(self) -> dict[str, float]:
         """Return the resources that actors have left."""
-        return self._without(())
+        return self._without(self._taken_by_actors())
 
-    def _without(self, taken: Iterable[dict[str, float]]) -> dict[str, float]:
+    @property
+    def free_of_actors(self) -> dict[str, float]:
+        """Return the resources that tasks have left."""
+        return self._without(self._taken_by_tasks())
+
+    def _taken_by_actors(self) -> Iterable[dict[str, float]]:
+        return (resident.required for resident in self.by_actor.values())
+
+    def _taken_by_tasks(self) -> Iterable[dict[str, float]]:
+        return (worker.required for worker in self.task_workers.values() if worker.takes_room)
+
+    def _without(self, *taken: Iterable[dict[str, float]]) -> dict[str, float]:
         left = dict(self.total)
-        for required in (*(resident.required for resident in self.by_actor.values()), *taken):
-            for name, amount in required.items():
-                left[name] = left.get(name, 0.0) - amount
+        for required in itertools.chain(*taken):
+            decisions.take(left, required)
         return left
 
     def room_for(self, required: dict[str, float]) -> bool:
