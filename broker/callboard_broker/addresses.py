@@ -10,7 +10,7 @@ sentinels' own are the options ``sentinel_username`` and ``sentinel_password``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -77,10 +77,10 @@ class Service:
     name: str
     sentinels: tuple[tuple[str, int], ...]
     db: str
-    credentials: str
+    credentials: str = field(repr=False)
     tls: bool
-    options: str
-    theirs: Mapping[str, str]
+    options: str = field(repr=False)
+    theirs: Mapping[str, str] = field(repr=False)
 
     @classmethod
     def parse(cls, address: str) -> Service | None:
@@ -96,6 +96,8 @@ class Service:
         credentials, _, hosts = parts.netloc.rpartition("@")
         if not name or not hosts:
             raise ValueError("it must name sentinels and their service, as in redis+sentinel://HOST:PORT/SERVICE")
+        if db and not db.isdecimal():
+            raise ValueError(f"{db!r} is no number of a database")
         options = parse_qsl(parts.query)
         return cls(
             name=name,

@@ -12,6 +12,7 @@ def test_an_address_names_sentinels_service_and_database() -> None:
     assert service.sentinels == (("one", 1234), ("::1", 26379), ("three", 26379))
     assert (service.name, service.db, service.credentials, service.tls) == ("main", "3", "me:pa%40ss", False)
     assert service.options == "health_check_interval=5"
+    assert "pa%40ss" not in repr(service)
 
 
 @pytest.mark.parametrize("address", ["redis://host/0", "rediss://host", "unix:///run/redis.sock?db=2"])
@@ -20,7 +21,9 @@ def test_other_addresses_name_none(address: str) -> None:
     assert Service.parse(address) is None
 
 
-@pytest.mark.parametrize("rest", ["", "host", "host/", "/main", ",/main", "host:none/main", "host:99999/main"])
+@pytest.mark.parametrize(
+    "rest", ["", "host", "host/", "/main", ",/main", "host:none/main", "host:99999/main", "host/main/x"]
+)
 def test_what_cannot_be_understood_is_refused(rest: str) -> None:
     """Not taken for a host that does not answer."""
     with pytest.raises(ValueError, match=r"."):
