@@ -92,6 +92,26 @@ def test_i4_a_commit_that_is_sent_again_gives_nothing(bench: Bench) -> None:
     assert bench.given() == [[b"one", b"two"]]
 
 
+def test_i4_an_older_commit_that_is_sent_again_takes_nothing_back(bench: Bench) -> None:
+    """As from the journal of a dead worker, whose last commit was executed but does not stand there."""
+    first, second = [(bench.call(), b"one")], [(bench.call(), b"two")]
+    bench.commit(first, b"1")
+    bench.commit(second, b"2")
+    assert bench.commit(first, b"1") == 0
+    assert bench.stored() == b"2"
+
+
+def test_i1_a_ledger_that_somebody_broke_settles_nothing(bench: Bench, on_stage: Stage) -> None:
+    """The worker puts it right, and sends the same again."""
+    answers = [(bench.call(), b"one")]
+    on_stage.wire.call("SET", bench.keys[3], "no hash")
+    assert str(bench.commit(answers)).startswith("WRONGTYPE")
+    assert (bench.given(), bench.left()) == ([], 1)
+    on_stage.wire.call("DEL", bench.keys[3])
+    assert bench.commit(answers) == 1
+    assert (bench.given(), bench.left()) == ([[b"one"]], 0)
+
+
 def test_i1_calls_are_settled_wherever_their_mailbox_is(bench: Bench) -> None:
     """It is renamed when the actor begins to end, perhaps since the worker looked."""
     answers = [(bench.call(), b"one"), (bench.call(), b"two")]

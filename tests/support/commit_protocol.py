@@ -27,7 +27,9 @@ class Rules(NamedTuple):
         fence: What another incarnation than the present one commits is refused.
         certain: Who may have been stopped for long asks whether it still is the actor, before it starts anything.
         ripe: A commit tells the ledger what had finished when its call had, and not what has since.
-        journal: What has finished stands in the journal until its commit is acknowledged, and is sent after a death.
+        journal: Before a call starts, what has finished and is not acknowledged stands in the journal, which is sent
+            after a death.
+        once: A commit that finds no entry leaves the ledger as it is, which may know more by then.
         charges: A call that had started when its process died, and has no retry left, is settled.
         posts_again: After a restart of the server calls are posted again that it had acknowledged.
         homeless: An outcome that found no entry is given when its call comes again.
@@ -41,6 +43,7 @@ class Rules(NamedTuple):
     certain: bool = True
     ripe: bool = True
     journal: bool = True
+    once: bool = True
     charges: bool = True
     posts_again: bool = True
     homeless: bool = True
@@ -121,7 +124,8 @@ class Worker(NamedTuple):
         hand: Entries that it has read and not looked at.
         running: The entry that runs; the page keeps it.
         finished: Its ledger.
-        journal: Outcomes that are not acknowledged.
+        journal: Outcomes that are not acknowledged, and outlive it.
+        fresh: Outcomes that are not acknowledged, and do not. The page keeps that their calls have started.
         sending: Commits that the server has not read.
         answers: Commits that were executed, and whether they removed the entry; not read yet.
         strays: Commits on a connection that it has given up.
@@ -139,6 +143,7 @@ class Worker(NamedTuple):
     running: Entry | None = None
     finished: frozenset[int] = NOBODY
     journal: tuple[Given, ...] = ()
+    fresh: tuple[Given, ...] = ()
     sending: tuple[Given, ...] = ()
     answers: tuple[tuple[Given, bool], ...] = ()
     strays: tuple[Given, ...] = ()

@@ -88,14 +88,18 @@ def _worker(state: State, index: int, rules: Rules, plan: Plan) -> Iterator[Step
             )
     if worker.answers:
         (given, removed), *rest = worker.answers
-        journal = tuple(one for one in worker.journal if one != given)
+        heard = worker._replace(
+            answers=tuple(rest),
+            journal=tuple(one for one in worker.journal if one != given),
+            fresh=tuple(one for one in worker.fresh if one != given),
+        )
         homeless = worker.homeless | {given[1]} if worker.recovered and not removed else worker.homeless
         yield (
             f"{name} hears of {given}",
-            _with(state, index, worker._replace(answers=tuple(rest), journal=journal, homeless=homeless)),
+            _with(state, index, heard._replace(homeless=homeless)),
         )
     if worker.running is not None:
-        yield f"{name} finishes {worker.running}", _finished(state, index, rules)
+        yield f"{name} finishes {worker.running}", _finished(state, index)
     elif worker.hand:
         yield from _opened(state, index, rules, plan)
 
@@ -108,12 +112,12 @@ def _recovered(worker: Worker, server: Server) -> Worker:
         cut_off=False,
         recovered=True,
         forgotten=worker.forgotten | (worker.finished - server.seen),
-        resent=worker.resent | {call for _, call, *_ in worker.journal},
-        sending=worker.journal,
+        resent=worker.resent | {call for _, call, *_ in _owed(worker)},
+        sending=_owed(worker),
     )
 
 
-def _finished(state: State, index: int, rules: Rules) -> State:
+def _finished(state: State, index: int) -> State:
     worker = state.workers[index]
     assert worker.running is not None
     entry, call = worker.running
@@ -122,10 +126,15 @@ def _finished(state: State, index: int, rules: Rules) -> State:
     done = worker._replace(
         running=None,
         finished=finished,
-        journal=(*worker.journal, given) if rules.journal else worker.journal,
+        fresh=(*worker.fresh, given),
         sending=(*worker.sending, given),
     )
     return _with(state, index, done)._replace(ran=state.ran | {call})
+
+
+def _owed(worker: Worker) -> tuple[Given, ...]:
+    """Return the outcomes that are not acknowledged."""
+    return (*worker.journal, *worker.fresh)
 
 
 def _opened(state: State, index: int, rules: Rules, plan: Plan) -> Iterator[Step]:
@@ -137,10 +146,12 @@ def _opened(state: State, index: int, rules: Rules, plan: Plan) -> Iterator[Step
         yield f"{name} sees that it was replaced", _with(state, index, worker._replace(state="gone"))
         return
     if not (rules.ledger and call in worker.finished):
-        yield f"{name} starts {call}", _started(state, index, opened._replace(running=(entry, call)), plan)
+        journal = _owed(worker) if rules.journal else ()
+        running = opened._replace(running=(entry, call), journal=journal, fresh=())
+        yield f"{name} starts {call}", _started(state, index, running, plan)
         return
     # The answers tell which outcomes found no entry.
-    if worker.sending or worker.answers or (worker.journal and rules.journal):
+    if worker.sending or worker.answers or _owed(worker):
         return
     if call in worker.homeless and rules.homeless:
         what, opened = "ok", opened._replace(homeless=worker.homeless - {call})
@@ -155,7 +166,7 @@ def _opened(state: State, index: int, rules: Rules, plan: Plan) -> Iterator[Step
     given = entry, call, what, worker.finished
     yield (
         f"{name} answers {given}",
-        _with(state, index, opened._replace(sending=(given,), journal=(*worker.journal, given))),
+        _with(state, index, opened._replace(sending=(given,), fresh=(given,))),
     )
 
 
@@ -215,7 +226,8 @@ def _committed(state: State, worker: Worker, given: Given, rules: Rules) -> tupl
     wrong = state.wrong
     if removed and worker.token != server.token:
         wrong = f"I3: incarnation {worker.token} settles {call}"
-    server = server._replace(seen=finished if rules.ripe else worker.finished)
+    if removed or not rules.once:
+        server = server._replace(seen=finished if rules.ripe else worker.finished)
     if removed:
         inbox = (*server.inbox, (call, what)) if what else server.inbox
         server = server._replace(mailbox=tuple(one for one in server.mailbox if one[0] != entry), inbox=inbox)
@@ -236,8 +248,8 @@ def _supervisor(state: State, index: int, rules: Rules, plan: Plan) -> Iterator[
         after = state
         for given in worker.journal if rules.journal else ():
             after, _ = _committed(after, worker, given, rules)
-        started = {worker.running} if worker.running else set()
-        after = _charged(after, {entry for entry in started if entry}, rules, plan)
+        started = {(entry, call) for entry, call, *_ in worker.fresh} | ({worker.running} if worker.running else set())
+        after = _charged(after, started, rules, plan)
         yield "supervisor restarts it", _restarted(_with(after, index, worker._replace(state="gone")))
     elif unseen:
         delivered = {entry for entry in server.mailbox if entry[0] <= worker.read}
@@ -276,7 +288,7 @@ def _mishaps(state: State) -> Iterator[Step]:
     for index, worker in enumerate(state.workers):
         name = f"worker {worker.token}"
         if worker.state == "lives" and left.worker_breaks and not worker.cut_off:
-            broken_ = worker._replace(strays=(*worker.strays, *worker.sending), sending=worker.journal, answers=())
+            broken_ = worker._replace(strays=(*worker.strays, *worker.sending), sending=_owed(worker), answers=())
             less = left._replace(worker_breaks=left.worker_breaks - 1)
             yield f"{name}'s connection breaks", _with(state, index, broken_)._replace(left=less)
         if worker.state == "lives" and left.deaths:

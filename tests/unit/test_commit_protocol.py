@@ -16,6 +16,7 @@ PLANS = [
         {"stops": 1},
         {"breaks": 1},
         {"restarts": 1},
+        {"deaths": 1, "breaks": 1},
     )
     for retries in (0, -1)
 ]

@@ -9,10 +9,12 @@
 if redis.call('HGET', record, 'token') ~= token then
   return redis.error_reply('FENCED another incarnation is current')
 end
-redis.call('HSET', seen, caller, numbers)
+-- Refused when somebody has put something else in the ledger's place, before anything is changed.
+redis.call('HLEN', seen)
 if redis.call('XDEL', mailbox, entry) + redis.call('XDEL', sealed, entry) == 0 then
   return 0
 end
+redis.call('HSET', seen, caller, numbers)
 redis.call('XADD', letters, '*', 'actor', actor, unpack(ARGV, letter_at))
 -- Protected, so that one broken inbox cannot leave it half done.
 redis.pcall('XADD', inbox, 'NOMKSTREAM', '*', outcome, body)

@@ -103,11 +103,11 @@ def commit(
 ) -> int:
     """Settle calls of one caller: all outcomes are given when any call was outstanding."""
     must_be_current(record, token)
-    seen[caller] = numbers
     count = len(entries_then_outcomes) // 3
     entries, outcomes = entries_then_outcomes[:count], entries_then_outcomes[count:]
     settled = [entry for entry in entries if take(entry, mailbox, sealed)]
     if settled:
+        seen[caller] = numbers
         inbox.offer(*outcomes)
     return len(settled)
 
@@ -151,7 +151,7 @@ def settle(
     items = list(_items(fields_and_items[int(seen_fields) :]))
     for item in items:
         must_be_lender(worker, item.tokens)
-    seen.update(pairs(fields_and_items[: int(seen_fields)]))
+    finished = pairs(fields_and_items[: int(seen_fields)])
     settled = 0
     for item in items:
         lent = take_back(item.call, item.tokens, worker_holds)
@@ -160,6 +160,8 @@ def settle(
             hand_over(item.call, item.tokens if lent else "", None, outbox)
             continue
         settled += 1
+        caller = item.call.rpartition("/")[0]
+        seen.update({caller: finished[caller]} if caller in finished else {})
         hand_over(item.call, item.tokens, _told(item, list(inboxes.values())), outbox)
         if item.flags:
             release_carried(item.call, carried, outbox)

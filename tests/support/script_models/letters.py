@@ -28,9 +28,9 @@ def set_aside(
 ) -> int:
     """Settle a call by its outcome as others do, and keep a letter of it."""
     must_be_current(record, token)
-    seen[caller] = numbers
     if not take(entry, mailbox, sealed):
         return 0
+    seen[caller] = numbers
     letters.add("actor", actor, *letter)
     inbox.offer(outcome, body)
     release_carried(call, carried, outbox)
