@@ -1,6 +1,7 @@
 """What holds for all tests."""
 
 import os
+import signal
 import tempfile
 import uuid
 
@@ -13,6 +14,9 @@ hypothesis.settings.register_profile(
     "callboard", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 hypothesis.settings.load_profile("callboard")
+
+# A shell that starts the tests in the background has them ignore interrupts, and so would all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A mark, files and shared memory of this process alone, in which nothing of those that run other tests at the same time
 # can be taken for a leak.

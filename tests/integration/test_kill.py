@@ -205,7 +205,8 @@ def test_k5_detached_actors_are_destroyed(ray: ModuleType, notes: Notes) -> None
 def test_k6_kill_before_the_process_is_up(ray: ModuleType, notes: Notes) -> None:
     """Its pending calls raise, it counts as never started, and its constructor does not go on."""
     for _ in range(10):
-        actor = mortal(ray, notes)
+        # On a busy machine the process may be up by then, but not further.
+        actor = mortal(ray, notes, ("wait",))
         pending = actor.note.remote("pending")
         ray.kill(actor)
         with pytest.raises(ray.exceptions.ActorDiedError, match="never ran"):

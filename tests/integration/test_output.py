@@ -291,13 +291,15 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     leaks.check(before)
 
 
+# Its own line is one write: those of a print may have the actor's lines between them.
 ALONE = """
+import sys
 import callboard as ray
 from tests.support.talkers import Farewell
 ray.init()
 farewell = ray.remote(Farewell).remote("good day")
 pid = ray.get(farewell.complain.remote("it is late"))
-print("program", pid)
+sys.stdout.write(f"program {pid}\\n")
 """
 
 
