@@ -1,28 +1,22 @@
 """Opening a socket to Redis.
 
-redis-py reads addresses, and opens what needs TLS or has options of its own. Sockets for plain addresses are opened
-here, and the greeting is one packet: a worker that has just been forked pays for every page that it touches, and
-redis-py's way through pool and connection was a fifth of what it takes to become an actor.
+Sockets for plain addresses are opened here, and the greeting is one packet: a worker that has just been forked pays for
+every page that it touches, and redis-py's way through pool and connection was a fifth of what it takes to become an
+actor. redis-py opens what needs TLS or has options of its own.
 """
 
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from redis.connection import Connection, ConnectionPool, UnixDomainSocketConnection, parse_url
-
-from callboard_broker.addresses import Service
+from callboard_broker.addresses import Place, Service
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from callboard_broker.wire import Command
 
 #: The role of a server that may be written to.
 PRIMARY: Final = b"master"
-#: What a plain address has at most.
-_PLAIN: Final = {"connection_class", "path", "host", "port", "username", "password", "db"}
 
 
 def open_socket(address: str, name: str, timeout: float) -> tuple[socket.socket, list[Command]]:
@@ -37,23 +31,25 @@ def open_socket(address: str, name: str, timeout: float) -> tuple[socket.socket,
         The socket, and what is to be sent on it before anything else. The answer is to be `PRIMARY` where it is a list.
 
     Raises:
-        OSError, redis.RedisError: Nobody answers there, or somebody who refuses us.
+        BrokerRefusedError: Somebody refuses us, and not only what is to be sent.
+        OSError: Nobody answers there.
         ValueError: The address is not a Redis URL.
     """
+    place = Place.parse(address)
+    if place is not None:
+        if place.path:
+            connected = _to_path(place.path, timeout)
+        else:
+            connected = socket.create_connection((place.host, place.port), timeout)
+        return connected, _greeting(place, name)
+    from callboard_broker import redispy  # noqa: PLC0415 - most processes do without it
+
     service = Service.parse(address)
-    if service is not None:
-        connected, greeting = open_socket(service.primary(timeout), name, timeout)
-        # A sentinel that has not heard of a failover yet names what is a replica now.
-        return connected, [*greeting, ("ROLE",)]
-    settings: Mapping[str, Any] = parse_url(address)  # type: ignore[no-untyped-call]
-    local = settings.get("connection_class") is UnixDomainSocketConnection
-    if not settings.keys() <= _PLAIN or ("connection_class" in settings and not local):
-        return _opened_by_redis_py(address, name, timeout), []
-    if local:
-        connected = _to_path(settings.get("path", ""), timeout)
-    else:
-        connected = socket.create_connection((settings.get("host", "localhost"), settings.get("port", 6379)), timeout)
-    return connected, _greeting(settings, name)
+    if service is None:
+        return redispy.opened(address, name, timeout), []
+    connected, greeting = open_socket(redispy.primary(service, timeout), name, timeout)
+    # A sentinel that has not heard of a failover yet names what is a replica now.
+    return connected, [*greeting, ("ROLE",)]
 
 
 def _to_path(path: str, timeout: float) -> socket.socket:
@@ -67,32 +63,12 @@ def _to_path(path: str, timeout: float) -> socket.socket:
     return connected
 
 
-def _greeting(settings: Mapping[str, Any], name: str) -> list[Command]:
+def _greeting(place: Place, name: str) -> list[Command]:
     commands: list[Command] = []
-    user, password = settings.get("username"), settings.get("password", "")
-    if user or password:
-        commands.append(("AUTH", user, password) if user else ("AUTH", password))
-    if settings.get("db"):
-        commands.append(("SELECT", settings["db"]))
+    if place.user or place.password:
+        commands.append(("AUTH", place.user, place.password) if place.user else ("AUTH", place.password))
+    if place.db not in {"", "0"}:
+        commands.append(("SELECT", place.db))
     if name:
         commands.append(("CLIENT", "SETNAME", name))
     return commands
-
-
-def _opened_by_redis_py(address: str, name: str, timeout: float) -> socket.socket:
-    pool = ConnectionPool.from_url(
-        address,
-        protocol=2,
-        client_name=name or None,
-        # Looking up redis-py's version to tell the server takes 20 ms.
-        driver_info=None,
-        socket_connect_timeout=timeout,
-        socket_timeout=timeout,
-    )
-    connection = pool.make_connection()
-    assert isinstance(connection, Connection | UnixDomainSocketConnection)
-    connection.connect_check_health(check_health=False, retry_socket_connect=False)
-    connected = connection._sock  # noqa: SLF001 - handed over: redis-py offers no public way
-    assert isinstance(connected, socket.socket)
-    connection._sock = None  # noqa: SLF001 - or its destructor would close the socket
-    return connected

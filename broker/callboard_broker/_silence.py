@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import ssl
 import struct
 import time
 import weakref
@@ -32,8 +31,8 @@ os.register_at_fork(after_in_child=_open.clear)
 
 def bound(connected: socket.socket) -> None:
     """Let the kernel end reads and writes that nobody answers, at no cost per call."""
-    # Python waits for ever for the bytes of TLS, whatever the kernel says.
-    connected.settimeout(SILENCE if isinstance(connected, ssl.SSLSocket) else None)
+    # Python waits for ever for the bytes of TLS, whatever the kernel says. Only such sockets tell what is pending.
+    connected.settimeout(SILENCE if hasattr(connected, "pending") else None)
     silence = struct.pack("ll", int(SILENCE), 0)
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, silence)
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, silence)

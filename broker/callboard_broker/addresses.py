@@ -10,15 +10,10 @@ sentinels' own are the options ``sentinel_username`` and ``sentinel_password``.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
-
-import redis
-from redis.backoff import NoBackoff
-from redis.connection import parse_url
-from redis.retry import Retry
-from redis.sentinel import Sentinel
+from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +22,10 @@ if TYPE_CHECKING:
 FORMS: Final = (
     "redis://HOST:PORT/DB, rediss://HOST:PORT/DB, unix:///PATH or redis+sentinel://HOST:PORT,HOST:PORT/SERVICE/DB"
 )
+_PORT: Final = 6379
+#: How a plain address names a database.
+_PATH_OF_DB: Final = re.compile(r"(/\d*)?")
+_QUERY_OF_DB: Final = re.compile(r"(db=\d+)?")
 _SENTINEL: Final = "+sentinel"
 _SENTINEL_PORT: Final = 26379
 #: Options that are for the sentinels alone.
@@ -35,29 +34,39 @@ _THEIRS: Final = ("sentinel_username", "sentinel_password")
 _SECRET: Final = "password"  # noqa: S105 - a name
 
 
-class _Sentinels(Sentinel):
-    """Sentinels whose answers are told to people, where redis-py shows them its objects."""
+class Place(NamedTuple):
+    """What an address says that has no options and needs no TLS: where a server is, and who comes.
 
-    def discover_master(self, service_name: str) -> tuple[str, int]:
-        """Return host and port of the primary of a service.
+    Attributes:
+        path: Of a socket; empty when the server is to be found by host and port.
+        host: Name or IP.
+        port: TCP port.
+        user: User name; may be empty.
+        password: May be empty.
+        db: Database; empty for the first.
+    """
 
-        Raises:
-            redis.ConnectionError: No sentinel answers that knows it.
-        """
-        said = []
-        for sentinel in self.sentinels:
-            place = sentinel.connection_pool.connection_kwargs
-            try:
-                masters: dict[str, Any] = sentinel.sentinel_masters()  # type: ignore[assignment] # no list with RESP2
-            except redis.RedisError as error:
-                answer = f"{error}"
-            else:
-                state = masters.get(service_name)
-                if state and self.check_master_state(state, service_name):  # type: ignore[no-untyped-call]
-                    return state["ip"], state["port"]
-                answer = f"{service_name!r} is down" if state else f"does not know {service_name!r}"
-            said.append(f"the sentinel {place['host']}:{place['port']}: {answer}")
-        raise redis.ConnectionError("; ".join(said))
+    path: str
+    host: str
+    port: int
+    user: str
+    password: str
+    db: str
+
+    @classmethod
+    def parse(cls, address: str) -> Place | None:
+        """Read an address; None when it says anything else, or is none."""
+        try:
+            parts = urlsplit(address)
+            host, port = parts.hostname or "", parts.port or _PORT
+        except ValueError:
+            return None
+        user, password = unquote(parts.username or ""), unquote(parts.password or "")
+        if parts.scheme == "redis" and host and _PATH_OF_DB.fullmatch(parts.path) and not parts.query:
+            return cls("", host, port, user, password, parts.path.strip("/"))
+        if parts.scheme == "unix" and not host and parts.path and _QUERY_OF_DB.fullmatch(parts.query):
+            return cls(unquote(parts.path), "", 0, user, password, parts.query.removeprefix("db="))
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +98,9 @@ class Service:
         Raises:
             ValueError: It does, but cannot be understood.
         """
-        parts = urlsplit(address)
-        if not parts.scheme.endswith(_SENTINEL):
+        if not address.partition("://")[0].endswith(_SENTINEL):
             return None
+        parts = urlsplit(address)
         name, _, db = parts.path.removeprefix("/").partition("/")
         credentials, _, hosts = parts.netloc.rpartition("@")
         if not name or not hosts:
@@ -109,61 +118,11 @@ class Service:
             theirs={key.removeprefix("sentinel_"): value for key, value in options if key in _THEIRS},
         )
 
-    def primary(self, timeout: float) -> str:
-        """Ask the sentinels, one after the other, and return the primary's address.
-
-        It may have become another a moment later, and who asks a sentinel that is cut off learns the old one: whoever
-        connects asks the server for its role.
-
-        Args:
-            timeout: Seconds for each step.
-
-        Raises:
-            redis.RedisError: No sentinel answers that knows it; the text has what each of them said.
-        """
-        host, port = self._discovery(timeout).discover_master(self.name)
-        return self._server(host, f"{port}", self.credentials)
-
-    def client(self, timeout: float) -> redis.Redis:
-        """Return a client of redis-py that asks for the primary whenever it connects.
-
-        Args:
-            timeout: Seconds for each step of asking.
-        """
-        settings = _settings(self._server("primary", "0", self.credentials))
-        own = {name: value for name, value in settings.items() if name not in {"host", "port"}}
-        found: redis.Redis = self._discovery(timeout).master_for(self.name, **own)  # type: ignore[no-untyped-call]
-        return found
-
-    def _discovery(self, timeout: float) -> _Sentinels:
-        settings = _settings(self._server("sentinel", "0", ""))
-        own = {name: value for name, value in settings.items() if name not in {"host", "port", "db"}}
-        bounds = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
-        # Not tried again, as another sentinel may answer at once, and whoever asks has patience of their own.
-        kind = {**own, **self.theirs, **bounds, "retry": Retry(NoBackoff(), 0), "protocol": 2}
-        return _Sentinels(self.sentinels, sentinel_kwargs=kind)  # type: ignore[no-untyped-call]
-
-    def _server(self, host: str, port: str, credentials: str) -> str:
+    def server(self, host: str, port: int, credentials: str) -> str:
+        """Return the address of one of its servers or sentinels."""
         place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         netloc = f"{credentials}@{place}" if credentials else place
         return urlunsplit(("rediss" if self.tls else "redis", netloc, f"/{self.db}", self.options, ""))
-
-
-def client(address: str, timeout: float) -> redis.Redis:
-    """Return a client of redis-py for an address, for what is left to libraries that want one.
-
-    Args:
-        address: Of any form.
-        timeout: Seconds that it takes at most to ask a sentinel.
-
-    Raises:
-        ValueError: It is no address.
-    """
-    service = Service.parse(address)
-    if service is not None:
-        return service.client(timeout)
-    # Looking up redis-py's version to tell the server takes 20 ms.
-    return redis.Redis.from_url(address, driver_info=None)
 
 
 def without_password(address: str) -> str:
@@ -183,11 +142,3 @@ def _place(text: str) -> tuple[str, int]:
     if not place.hostname:
         raise ValueError(f"{text!r} is no host")
     return place.hostname, place.port or _SENTINEL_PORT
-
-
-def _settings(address: str) -> dict[str, Any]:
-    """Return what redis-py makes of an address, for its clients."""
-    settings: dict[str, Any] = parse_url(address)  # type: ignore[no-untyped-call]
-    if settings.pop("connection_class", None) is not None:
-        settings["ssl"] = True
-    return {**settings, "driver_info": None}

@@ -6,8 +6,6 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-import tenacity
-
 from callboard_broker import timing
 from callboard_broker.addresses import without_password
 from callboard_broker.envelope import TERMINATE, Signer, call_fields, seal_outcome
@@ -84,19 +82,18 @@ class Broker:
             BrokerRefusedError: The server refuses us.
         """
         leaving = leaving or threading.Event()
-        try:
+
+        def open_wire() -> Wire:
             return Wire.open(self.address, name=f"{self.prefix}:{name}")
+
+        try:
+            return open_wire()
         except BrokerUnreachableError:
             if not patience or leaving.is_set():
                 raise
-        attempts = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(BrokerUnreachableError),
-            stop=tenacity.stop_after_delay(patience) | tenacity.stop_when_event_set(leaving),
-            sleep=tenacity.sleep_using_event(leaving),
-            wait=tenacity.wait_random_exponential(multiplier=0.02, max=1.0),
-            reraise=True,
-        )
-        return attempts(Wire.open, self.address, name=f"{self.prefix}:{name}")
+        from callboard_broker._patience import until_answered  # noqa: PLC0415 - mostly not needed
+
+        return until_answered(open_wire, patience, leaving)
 
     def check(self, wire: Wire) -> str:
         """Check, and agree with all others on, what everything is built on; return the callboard's id.

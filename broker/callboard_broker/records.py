@@ -242,6 +242,12 @@ class NodeRecord(_Stored):
     log_dir: str = ""
 
     @property
+    def capacity(self) -> dict[str, float]:
+        """Return the resources that it has."""
+        found: dict[str, float] = json.loads(self.total)
+        return found
+
+    @property
     def room(self) -> dict[str, float]:
         """Return the resources that are not taken."""
         found: dict[str, float] = json.loads(self.free)

@@ -14,7 +14,6 @@ import time
 from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 import hiredis
-from redis import exceptions as redis_errors
 
 from callboard_broker import _silence
 from callboard_broker._opening import PRIMARY, open_socket
@@ -32,6 +31,10 @@ Reply: TypeAlias = "bytes | int | list[Reply] | hiredis.ReplyError | None"
 _CHUNK: Final = 1 << 16
 #: How refusals begin that do not last.
 _LATER: Final = ("LOADING", "ERR max number of clients")
+#: How refusals begin of a server that will be ready soon, or that another will replace.
+TRANSIENT: Final = (
+    "LOADING", "MASTERDOWN", "CLUSTERDOWN", "READONLY", "BUSY", "TRYAGAIN", "NOREPLICAS", "MISCONF",
+)  # fmt: skip
 _pack_command: Callable[[Command], bytes] = hiredis.pack_command  # type: ignore[assignment] # takes any tuple of arguments
 
 
@@ -74,9 +77,9 @@ class Wire:
             connected, greeting = open_socket(address, name, timeout)
         except (ValueError, OverflowError) as error:
             raise ValueError(f"{shown!r} is not a Redis address: {error}. Use {FORMS}.") from None
-        except (redis_errors.AuthenticationError, redis_errors.ResponseError) as error:
+        except BrokerRefusedError as error:
             raise BrokerRefusedError(f"{shown} refused the connection: {error}") from None
-        except (redis_errors.RedisError, OSError) as error:
+        except OSError as error:
             raise BrokerUnreachableError(f"no Redis answers at {shown}: {error}") from None
         wire = cls(connected)
         try:
@@ -171,6 +174,17 @@ class Wire:
             self.broken = True
             raise
         return reply  # type: ignore[no-any-return] # hiredis has no types
+
+    def receive_some(self) -> Iterator[Reply]:
+        """Yield the next reply, waiting for it, and those that have come together with it. Raises as `receive` does."""
+        yield self.receive()
+        while (reply := self._reader.gets()) is not False:
+            yield reply
+
+    def expect(self) -> None:
+        """Note that a reply is due although nothing is asked now, so that silence is noticed."""
+        if not self._asked_at:
+            self._asked_at = time.monotonic()
 
     def check_silence(self) -> None:
         """Give up, and end the connection, when nothing has come for `SILENCE` seconds since something was asked.

@@ -140,7 +140,7 @@ def _create(
 
     def place(predecessor: str) -> None:
         command = actors.place(client.keys, client.id, record.actor_id, predecessor)
-        _when_there(client, pending, lambda: client.outbound.post(command, lambda _: None))
+        _when_there(client, pending, lambda: client.outbound.post(command))
 
     if options.name is not None:
         return _names.claim(client, record, handle, options, place)

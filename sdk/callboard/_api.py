@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast, overload
 from callboard import _handle, _names, _session
 from callboard import _optionchecks as check
 from callboard._client import Client
-from callboard._local import LocalCallboard
 from callboard._ref import ObjectRef
 from callboard._terminal import Terminal
 from callboard.exceptions import GetTimeoutError
@@ -140,7 +139,11 @@ def _options(num_cpus: float | None, resources: Mapping[str, float] | None, timi
 
 def _join(address: str | None, namespace: str | None, timing: Timing, options: dict[str, str]) -> _session.Session:
     prefix = os.environ.get("CALLBOARD_PREFIX", "cb")
-    local = LocalCallboard.start(options) if address is None else None
+    local = None
+    if address is None:
+        from callboard._local import LocalCallboard  # noqa: PLC0415 - only needed here
+
+        local = LocalCallboard.start(options)
     try:
         broker = Broker(local.address, local.key, prefix) if local else Broker(address or "", load_key(), prefix)
         with_checks = broker.connect("check")
@@ -150,6 +153,8 @@ def _join(address: str | None, namespace: str | None, timing: Timing, options: d
         finally:
             with_checks.close()
         client.graceful_ms = timing.graceful_ms_if_set
+        # A supervisor that leaves before the first beat has been there nevertheless.
+        client.supervision.look()
         _introduce(client)
     except BaseException:
         if local:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from callboard import _definition, _serde
 from callboard._calls import Calls
+from callboard._consumer import Consumer
 from callboard._deadlocks import Deadlocks
 from callboard._holding import Holdings
 from callboard._housekeeper import Housekeeper
@@ -92,7 +93,7 @@ class Client:
         self.lookups = Lookups(self.housekeeper)
         self.inbox = Inbox(
             self.keys.inbox(self.id),
-            lambda: self._connect("in"),
+            Consumer(self.keys, self.id, lambda: self._connect("in")),
             self.outbound,
             broker.signer("outcome", self.id),
             self.deliver,
@@ -139,7 +140,7 @@ class Client:
 
     def tell(self, actor: str, op: str, call: bytes, number: int) -> None:
         """Tell an actor's worker something about a call of this client, soon."""
-        self.outbound.post(calls.tell(self.keys, actor, op, call, number), _ignore)
+        self.outbound.post(calls.tell(self.keys, actor, op, call, number))
 
     def confirm_soon(self) -> None:
         """Read acknowledgements soon although nobody may be waiting: until then they keep what messages carry."""
@@ -270,8 +271,8 @@ class Client:
         self.housekeeper.stop()
         if goodbye:
             with contextlib.suppress(BrokerUnreachableError):
-                self.outbound.post(clients.say_goodbye(self.keys, self.id), _ignore)
-                self.outbound.post(clients.request_burial(self.keys, self.id), _ignore)
+                self.outbound.post(clients.say_goodbye(self.keys, self.id))
+                self.outbound.post(clients.request_burial(self.keys, self.id))
                 self.outbound.flush()
         self._abandon(RaySystemError("this process has left the callboard by shutdown() before the value came"))
         self.inbox.close()
@@ -331,7 +332,3 @@ class Client:
     def _connect(self, role: str) -> Wire:
         # Nobody should wait for a server that is gone when all that is left to do is to say goodbye.
         return self.broker.connect(f"{role}:{self.id}", patience=PATIENCE, leaving=self._leaving)
-
-
-def _ignore(reply: Reply) -> None:
-    """Pass over a reply that changes nothing for us."""

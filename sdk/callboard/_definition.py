@@ -244,7 +244,7 @@ class Definition:
         client.defined.add(self.sha)
         signer = client.broker.signer("class", self.sha)
         fields = seal_fields(signer, _FIELDS, [self.name.encode(), self.table], self.parcel.body)
-        client.outbound.post(clients.define(client.keys, client.id, self.sha, fields), lambda _: None)
+        client.outbound.post(clients.define(client.keys, client.id, self.sha, fields))
 
 
 def fetch(broker: Broker, wire: Wire, sha: str) -> tuple[ClassInfo, bytes]:

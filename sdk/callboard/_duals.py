@@ -7,9 +7,9 @@ constructor.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import copyreg
+import sys
 import types
 import weakref
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -26,12 +26,18 @@ E = TypeVar("E", bound=BaseException)
 #: Where an instance of a joined class keeps the plain error; a name that no user's exception has.
 _TASK: Final = "_callboard_task"
 #: What Python itself acts on: an error of a call that were one, too, would end its caller.
-_STEERING: Final = (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError, BaseExceptionGroup)
+_STEERING: Final = (KeyboardInterrupt, SystemExit, GeneratorExit, BaseExceptionGroup)
 _HEAP_TYPE: Final = 1 << 9
 _HOOKS: Final = ("__reduce__", "__reduce_ex__", "__getstate__", "__setstate__")
 
 # Weak, as a joined class keeps the user's class, which may have come by value and should go with its last error.
 _joined: weakref.WeakValueDictionary[type[BaseException], type[RayTaskError]] = weakref.WeakValueDictionary()
+
+
+def _is_cancelled(cause: BaseException) -> bool:
+    # Whoever has one has imported it; others do without.
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and isinstance(cause, asyncio.CancelledError)
 
 
 class _Portable:
@@ -85,7 +91,7 @@ def instance(plain: type[RayTaskError], task: RayTaskError, cause: BaseException
         cause: Its cause.
     """
     cause_cls = type(cause)
-    steers = not isinstance(cause, Exception) and isinstance(cause, _STEERING)
+    steers = not isinstance(cause, Exception) and (isinstance(cause, _STEERING) or _is_cancelled(cause))
     if steers or isinstance(task, cause_cls):
         return None
     # Metaclasses and `__init_subclass__` are the user's and may refuse with anything.

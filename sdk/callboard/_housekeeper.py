@@ -28,7 +28,7 @@ class Housekeeper:
     """
 
     def __init__(self, duty: Callable[[], None], interval: float) -> None:
-        self._notes: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._notes: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._duty = duty
         self._interval = interval
         self._due: list[tuple[float, int, Callable[[], None]]] = []
@@ -39,7 +39,7 @@ class Housekeeper:
         """Start the thread."""
         self._thread.start()
 
-    def note(self, task: Callable[[], None]) -> None:
+    def note(self, task: Callable[[], object]) -> None:
         """Have a task run soon, in the housekeeping thread."""
         self._notes.put(task)
 

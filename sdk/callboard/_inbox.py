@@ -18,21 +18,16 @@ from typing import TYPE_CHECKING, Final
 from callboard.exceptions import RaySystemError
 from callboard_broker.envelope import open_outcome
 from callboard_broker.errors import BrokerUnreachableError, EnvelopeError
-from callboard_broker.wire import HOLE, ReplyError, checked, pairs, stream_entries, template
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from callboard._consumer import Consumer
     from callboard._outbound import Outbound
     from callboard_broker.envelope import Outcome, Signer
-    from callboard_broker.wire import Reply, Wire
 
 _log = logging.getLogger(__name__)
 
-#: Milliseconds for which a read blocks in the server; below the wire's bound of silence.
-_BLOCK_MS: Final = 10_000
-#: Entries read at once; one may hold the outcomes of many calls.
-_COUNT: Final = 50
 #: Milliseconds in which most outcomes come. Only after them the other connection is looked at, because being woken by
 #: its acknowledgement first would cost as much as the whole wait.
 _SHORT_MS: Final = 5
@@ -46,7 +41,7 @@ class Inbox:
 
     Args:
         key: The stream.
-        connect: Opens a connection; called again after one broke.
+        consumer: Reads it.
         outbound: Whose replies are handed over while waiting; also carries away the deletion of what was read.
         signer: Verifies outcomes for this client.
         deliver: Takes each verified outcome.
@@ -55,20 +50,16 @@ class Inbox:
     def __init__(
         self,
         key: bytes,
-        connect: Callable[[], Wire],
+        consumer: Consumer,
         outbound: Outbound,
         signer: Signer,
         deliver: Callable[[Outcome], None],
     ) -> None:
         self._key = key
-        self._connect = connect
+        self._consumer = consumer
         self._outbound = outbound
         self._signer = signer
         self._deliver = deliver
-        self._wire = connect()
-        self._more = template("XREAD", "COUNT", _COUNT, "BLOCK", _BLOCK_MS, "STREAMS", key, HOLE)
-        self._last = b"0-1"
-        self._asked = False
         self._leading = threading.Lock()
         self._changed = threading.Condition()
         self._followers = 0
@@ -127,10 +118,10 @@ class Inbox:
     def close(self) -> None:
         """Stop waiting threads and close the connection."""
         self.closed = True
-        self._wire.interrupt()
+        self._consumer.interrupt()
         self.wake()
         with self._leading:
-            self._wire.close()
+            self._consumer.close()
             os.close(self._bell)
             os.close(self._bell_rope)
 
@@ -155,35 +146,34 @@ class Inbox:
 
     def _read(self, ready: Callable[[], bool], remaining: float) -> None:
         self._outbound.push()
+        consumer = self._consumer
+        if consumer.arrived:
+            # Whoever read it was interrupted.
+            self._hand_out()
+            return
         try:
-            wire = self._wire
-            if not self._asked:
-                wire.send_packed(self._more % (len(self._last), self._last))
-                self._asked = True
-            if not wire.readable(min(_SHORT_MS, int(remaining * 1000) + 1)):
+            consumer.ask()
+            if not consumer.readable(min(_SHORT_MS, int(remaining * 1000) + 1)):
                 self._outbound.collect()
                 if not self._patiently(ready, remaining):
-                    wire.check_silence()
+                    consumer.check_silence()
                     return
-            reply = wire.receive()
+            consumer.take()
         except BrokerUnreachableError:
             # Whoever waits looks once more at what he waits for: leaving has given it an outcome.
             if not self.closed:
-                self._reconnect()
+                consumer.reconnect()
+                # A server that cannot write is not read, either, and says there what it refuses.
+                self._outbound.collect()
             return
-        self._asked = False
-        if isinstance(reply, ReplyError) and str(reply).startswith("WRONGTYPE"):
-            # Somebody has put something else there: the next heartbeat finds that this client is none any more.
-            threading.Event().wait(_SHORT_MS / 1000)
-            return
-        self._take(stream_entries(checked(reply)))
+        self._hand_out()
 
     def _patiently(self, ready: Callable[[], bool], remaining: float) -> bool:
         """Wait on both connections and for the bell; tell whether the inbox has something."""
         if remaining <= 0:
-            return self._wire.readable()
+            return self._consumer.readable()
         poll = select.poll()
-        poll.register(self._wire, select.POLLIN)
+        poll.register(self._consumer, select.POLLIN)
         if not self._outbound.quiet:
             poll.register(self._outbound, select.POLLIN)
         poll.register(self._bell, select.POLLIN)
@@ -198,27 +188,30 @@ class Inbox:
             self._listening = False
         if self._bell in heard:
             os.read(self._bell, 4096)
-        return self._wire.fileno() in heard
+        return self._consumer.fileno() in heard
 
-    def _take(self, read: list[tuple[bytes, list[Reply] | None]]) -> None:
-        for entry, flat in read:
-            self._last = entry
-            for sealed, body in pairs(flat or ()):
-                self._read_since_trim[0] += 1
-                self._read_since_trim[1] += len(body)
-                try:
-                    outcome = open_outcome(self._signer, sealed, body)
-                except EnvelopeError as error:
-                    _log.warning("something in the inbox was refused: %s", error)
-                    continue
-                self._deliver(outcome)
+    def _hand_out(self) -> None:
+        arrived = self._consumer.arrived
+        while arrived:
+            try:
+                self._hand_over(*arrived[0])
+            except Exception:
+                # It would fail again.
+                arrived.popleft()
+                raise
+            arrived.popleft()
         if self._read_since_trim[0] >= _TRIM_COUNT or self._read_since_trim[1] >= _TRIM_BYTES:
             self._read_since_trim = [0, 0]
-            milliseconds, _, number = self._last.partition(b"-")
+            milliseconds, _, number = self._consumer.last.partition(b"-")
             beyond = b"%s-%d" % (milliseconds, int(number) + 1)
-            self._outbound.post(("XTRIM", self._key, "MINID", beyond), lambda _: None)
+            self._outbound.post(("XTRIM", self._key, "MINID", beyond))
 
-    def _reconnect(self) -> None:
-        self._wire.close()
-        self._asked = False
-        self._wire = self._connect()
+    def _hand_over(self, sealed: bytes, body: bytes) -> None:
+        self._read_since_trim[0] += 1
+        self._read_since_trim[1] += len(body)
+        try:
+            outcome = open_outcome(self._signer, sealed, body)
+        except EnvelopeError as error:
+            _log.warning("something in the inbox was refused: %s", error)
+            return
+        self._deliver(outcome)

@@ -49,8 +49,10 @@ class Missing:
             actors = {sent.actor for call, sent in missing.items() if call in self._suspects}
             self._suspects = set(missing)
             for call, sent in self._missing((call, sent) for call, sent in self._open() if sent.actor in actors):
-                for packed, acknowledged in client.calls.again(call, sent):
-                    client.outbound.post_locked(packed, acknowledged)
+                # The outcome may have come since.
+                if call in client.pending:
+                    for packed, acknowledged in client.calls.again(call, sent):
+                        client.outbound.post_locked(packed, acknowledged)
         client.outbound.clean_up()
         known = client.ask_all(*[("EXISTS", client.keys.actor(actor)) for actor in oldest])
         forgotten = {actor for actor, found in zip(oldest, known, strict=True) if not found}

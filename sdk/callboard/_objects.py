@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from callboard import _serde
+from callboard._outbound import ignore
 from callboard._parked import Parked
 from callboard._ref import ObjectRef
 from callboard._result import STATUS_LOCAL, Result
@@ -37,10 +38,6 @@ _FIELDS: Final = ("status", "tokens")
 _LOOK_AGAIN: Final = 0.5
 #: Objects left to others after which it is looked how many of them are still there.
 _MANY: Final = 1_000
-
-
-def _ignore(reply: Reply) -> None:
-    """Pass over a reply that changes nothing for us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,13 +224,14 @@ class Objects:
         if removed == 0 and self._left_to_others is not None:
             self._left_to_others.add(name)
             if len(self._left_to_others) % _MANY == 0:
-                self._client.housekeeper.note(lambda: _ignore(self.needed()))
+                self._client.housekeeper.note(self.needed)
 
     def _release_with(
-        self, result: Result, name: str, holder: str, member: str, told: Callable[[Reply], None] = _ignore
+        self, result: Result, name: str, holder: str, member: str, told: Callable[[Reply], None] = ignore
     ) -> None:
         command = clients.drop_object(self._client.keys, name, holder, index=self._client.id, member=member)
-        weakref.finalize(result, self._client.housekeeper.note, lambda: self._post(command, told)).atexit = False
+        release = partial(self._client.outbound.post, command, told)
+        weakref.finalize(result, self._client.housekeeper.note, release).atexit = False
 
-    def _post(self, command: Command, told: Callable[[Reply], None] = _ignore) -> None:
-        self._client.outbound.post(command, told)
+    def _post(self, command: Command) -> None:
+        self._client.outbound.post(command)

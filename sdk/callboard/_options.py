@@ -6,7 +6,6 @@ so that programs need not be changed, and have no effect; `_NO_EFFECT` lists the
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, TypeAlias
 
@@ -90,6 +89,8 @@ class _Options:
         valid, ignored = sorted(cls._checks), sorted(cls._ignored)
         advice = cls._elsewhere(keyword)
         if not advice:
+            import difflib  # noqa: PLC0415 - only needed here
+
             near = difflib.get_close_matches(keyword, [*valid, *ignored], 1)
             advice = f" Did you mean {near[0]!r}?" if near else ""
         return (

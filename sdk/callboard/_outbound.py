@@ -41,6 +41,10 @@ _TOGETHER: Final = 32
 WINDOW: Final = 10_000
 
 
+def ignore(reply: Reply) -> None:
+    """Pass over a reply that changes nothing for us."""
+
+
 class Outbound:
     """Send commands in order and hand their replies to whoever sent them.
 
@@ -86,7 +90,7 @@ class Outbound:
         self._flusher = Flusher(self._flush_held)
         self.closed = False
 
-    def post(self, command: Command, acknowledged: Callable[[Reply], None]) -> None:
+    def post(self, command: Command, acknowledged: Callable[[Reply], None] = ignore) -> None:
         """Send a command; ``acknowledged`` gets its reply later, in some thread, and must not raise or block."""
         packed = pack(command)
         with self.lock:

@@ -158,7 +158,7 @@ class Parking:
             arguments = ids.arguments_id(call.decode())
             member = f"object {arguments}"
             command = clients.drop_object(client.keys, arguments, f"c:{client.id}", index=client.id, member=member)
-            client.outbound.post(command, lambda _: None)
+            client.outbound.post(command)
 
     def _publish(self, call: bytes) -> None:
         known = self._given.get(call)
@@ -176,7 +176,7 @@ class Parking:
         with client.outbound.lock:
             if call in self._given and call not in self._published:
                 self._published.add(call)
-                client.outbound.post(clients.publish_object(client.keys, client.id, arguments, fields), lambda _: None)
+                client.outbound.post(clients.publish_object(client.keys, client.id, arguments, fields))
         client.outbound.push()
 
 

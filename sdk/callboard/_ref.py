@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import concurrent.futures
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -54,6 +53,8 @@ class ObjectRef(Generic[T_co]):
         return future
 
     def __await__(self) -> Generator[Any, None, T_co]:
+        import asyncio  # noqa: PLC0415 - who awaits has it, and others do without
+
         return asyncio.wrap_future(self.future()).__await__()
 
     def _value(self) -> Any:

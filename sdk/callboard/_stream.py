@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import concurrent.futures
 import threading
 import weakref
@@ -145,6 +144,8 @@ class ObjectRefGenerator(Generic[T]):
             supervision = self._client.supervision
             supervision.expect(came)
             self._client.reader.expect(item, lambda: _set(came, supervision))
+            import asyncio  # noqa: PLC0415 - who awaits has it, and others do without
+
             await asyncio.wrap_future(came)
         found = self._taken(number, item)
         if found is None:

@@ -139,7 +139,7 @@ class Tasks:
             worker = None if isinstance(reply, ReplyError) else maybe_text(reply)
             if worker:
                 command = tasks.tell(client.keys, worker, op, call, number)
-                client.outbound.aftermath.append(lambda: client.outbound.post(command, lambda _: None))
+                client.outbound.aftermath.append(lambda: client.outbound.post(command))
 
         client.outbound.post(("HGET", client.keys.task(ids.task_id(call.decode())), "worker"), asked)
         client.confirm_soon()

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from callboard_broker.broker import Broker
+    from callboard_broker.records import ActorRecord
     from callboard_broker.segments import Segments
     from callboard_broker.timing import Timing
 
@@ -26,7 +27,9 @@ class Config:
         log_dir: Where the output of workers goes.
         log_age: Seconds for which that of the dead and forgotten stays after its last line.
         tied: Whether it ends with the program at the other end of its standard input, and the callboard with it.
-        entry: What a worker runs, as ``module:function``.
+        entry: What the worker of a serial actor runs, as ``module:function``.
+        concurrent_entry: What that of an actor runs that may have several calls running.
+        task_entry: What a worker for tasks runs.
         segments: Those of this callboard on this host, if there can be any.
         preload: Modules that the fork server imports, so that heavy imports cost once.
     """
@@ -40,8 +43,14 @@ class Config:
     log_age: float = 24 * 3600.0
     tied: bool = False
     entry: str = "callboard.worker:main"
+    concurrent_entry: str = "callboard.worker.concurrent:main"
+    task_entry: str = "callboard.worker.tasks:main"
     segments: Segments | None = None
     preload: tuple[str, ...] = field(default=())
+
+    def entry_of(self, record: ActorRecord) -> str:
+        """Return what an actor's worker runs."""
+        return self.concurrent_entry if record.max_concurrency > 1 or record.concurrency_groups else self.entry
 
     def worker(self, actor: str, token: str, incarnation: int, page: Path) -> dict[str, Any]:
         """Return what a worker is told that is to be an actor."""

@@ -121,6 +121,12 @@ def take(room: dict[str, float], amounts: Mapping[str, float]) -> None:
         room[name] = room.get(name, 0.0) - amount
 
 
+def give(room: dict[str, float], amounts: Mapping[str, float]) -> None:
+    """Put resources into a room."""
+    for name, amount in amounts.items():
+        room[name] = room.get(name, 0.0) + amount
+
+
 def fits(required: Mapping[str, float], free: Mapping[str, float]) -> bool:
     """Tell whether there is room for what an actor needs."""
     return all(free.get(name, 0.0) >= amount - 1e-9 for name, amount in required.items())

@@ -2,11 +2,12 @@
 
     python -m callboard_supervisor.forkserver FD ENTRY [PRELOAD...]
 
-FD is one end of a SOCK_SEQPACKET pair, ENTRY the worker's function as "module:name", called with the request's config;
-PRELOAD are modules to import beforehand. One JSON object per message:
+FD is one end of a SOCK_SEQPACKET pair, ENTRY the function of most workers as "module:name", called with the request's
+config; PRELOAD are modules to import beforehand. An entry that only some workers have is imported when it is first
+asked for, as all workers from then on have its memory. One JSON object per message:
 
     supervisor -> fork server
-        {"spawn": id, "config": {...}, "stdout": path, "stderr": path, "name": process name}
+        {"spawn": id, "entry": "module:name", "config": {...}, "stdout": path, "stderr": path, "name": process name}
     fork server -> supervisor
         {"spawned": id, "pid": n, "start_time": ticks}      with the pidfd attached (SCM_RIGHTS)
         {"failed": id, "error": text}
@@ -112,12 +113,12 @@ class ForkServer:
 
     Args:
         channel: The end of the socket pair that the supervisor handed down.
-        complaint: Why no worker can run (the entry cannot be imported); each request is answered with it.
+        entries: What workers run, by name; or why it cannot be imported, which answers each request for it.
     """
 
-    def __init__(self, channel: socket.socket, complaint: str | None) -> None:
+    def __init__(self, channel: socket.socket, entries: dict[str, Entry | str]) -> None:
         self._channel = channel
-        self._complaint = complaint
+        self._entries = entries
         self._children: dict[int, int] = {}
         self._poll = select.poll()
         self._poll.register(channel, select.POLLIN)
@@ -126,8 +127,8 @@ class ForkServer:
         self._limits = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (self._limits[1], self._limits[1]))
 
-    def serve(self) -> Config:
-        """Fork workers and report their ends. Returns only in a worker, with its config.
+    def serve(self) -> tuple[Entry, Config]:
+        """Fork workers and report their ends. Returns only in a worker, with its entry and its config.
 
         Raises:
             _SupervisorGone: In the fork server, when it has nobody to serve.
@@ -137,8 +138,8 @@ class ForkServer:
             for fd, _ in self._poll.poll():
                 if fd in self._children:
                     self._report(fd)
-                elif (config := self._spawn(self._receive())) is not None:
-                    return config
+                elif (worker := self._spawn(self._receive())) is not None:
+                    return worker
 
     def _receive(self) -> dict[str, Any]:
         try:
@@ -156,10 +157,11 @@ class ForkServer:
         except ConnectionError:
             raise _SupervisorGone from None
 
-    def _spawn(self, request: dict[str, Any]) -> Config | None:
-        """Fork. Returns None in the fork server, and the config in the worker."""
-        if self._complaint is not None:
-            self._send({"failed": request["spawn"], "error": self._complaint})
+    def _spawn(self, request: dict[str, Any]) -> tuple[Entry, Config] | None:
+        """Fork. Returns None in the fork server, and entry and config in the worker."""
+        entry = self._entry(request["entry"])
+        if isinstance(entry, str):
+            self._send({"failed": request["spawn"], "error": entry})
             return None
         with contextlib.ExitStack() as held:
             try:
@@ -181,8 +183,13 @@ class ForkServer:
             self._disinherit()
             _become_worker(stdout.fileno(), stderr.fileno(), request["name"])
             gate.wait()
-        config: Config = request["config"]
-        return config
+        return entry, request["config"]
+
+    def _entry(self, name: str) -> Entry | str:
+        if name not in self._entries:
+            self._entries[name] = _load(name)
+            _settle()
+        return self._entries[name]
 
     def _announce(self, request: int, pid: int, gate: _Gate) -> None:
         """Tell the supervisor of a new worker, then let it run."""
@@ -312,7 +319,7 @@ def _complain(text: str) -> None:
     sys.stderr.write(f"callboard fork server: {text}\n")
 
 
-def _load(entry_name: str, preload: Sequence[str]) -> tuple[Entry | None, str | None]:
+def _load(entry_name: str, preload: Sequence[str] = ()) -> Entry | str:
     """Import everything. Returns the entry, or why there is none."""
     with _one_blas_thread():
         for module in preload:
@@ -324,10 +331,10 @@ def _load(entry_name: str, preload: Sequence[str]) -> tuple[Entry | None, str | 
         try:
             entry: Entry = getattr(importlib.import_module(module), name)
         except Exception:  # noqa: BLE001 - the same; it becomes the answer to each request
-            return None, f"cannot import {entry_name}:\n{traceback.format_exc()}"[-_ERROR_LENGTH:]
+            return f"cannot import {entry_name}:\n{traceback.format_exc()}"[-_ERROR_LENGTH:]
     if len(list(Path("/proc/self/task").iterdir())) > 1:
         _complain("a preloaded module started threads; workers do not have them, and locks they hold stay locked there")
-    return entry, None
+    return entry
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -339,15 +346,14 @@ def main(arguments: Sequence[str]) -> None:
     descriptor, entry_name, *preload = arguments
     channel = socket.socket(fileno=int(descriptor))
     channel.set_inheritable(False)
-    entry, complaint = _load(entry_name, preload)
+    entries = {entry_name: _load(entry_name, preload)}
     _settle()
     try:
-        config = ForkServer(channel, complaint).serve()
+        entry, config = ForkServer(channel, entries).serve()
     except (_SupervisorGone, _Unannounced):
         # At once: exit handlers of preloaded modules are for programs that did something.
         _flush()
         os._exit(0)
-    assert entry is not None
     entry(config)
 
 

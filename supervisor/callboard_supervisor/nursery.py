@@ -94,7 +94,7 @@ class Nursery:
         """Start the fork server, and make this process a subreaper. Does not wait until it is ready.
 
         Args:
-            entry: The worker's function, as "module:name". Problems with it show when a worker is wanted.
+            entry: The function of most workers, as "module:name". Problems with it show when a worker is wanted.
             preload: Modules that the workers shall find imported.
             environ: Environment of the fork server and its workers; by default this process's.
 
@@ -131,14 +131,15 @@ class Nursery:
                 raise
         self._channel = ours
 
-    def spawn(self, config: dict[str, Any], stdout: Path, stderr: Path, name: str = "callboard") -> int:
+    def spawn(self, config: dict[str, Any], stdout: Path, stderr: Path, *, name: str = "", entry: str = "") -> int:
         """Ask for a worker and return the number of the request; `receive` brings the answer. Never blocks.
 
         Args:
             config: What the entry is called with; anything that JSON can say.
             stdout: File to append its output to; its directory exists.
             stderr: The same for its errors; may be the same file.
-            name: Name of the process in ps and top, cut at 15 bytes.
+            name: Name of the process in ps and top, cut at 15 bytes; ``callboard`` when empty.
+            entry: Its function, when it is not that of most workers.
 
         Raises:
             RuntimeError: There is no fork server.
@@ -149,10 +150,11 @@ class Nursery:
         self._requests += 1
         request = {
             "spawn": self._requests,
+            "entry": entry or self._command[0],
             "config": config,
             "stdout": str(stdout),
             "stderr": str(stderr),
-            "name": name,
+            "name": name or "callboard",
         }
         message = json.dumps(request).encode()
         if len(message) > _MESSAGE_SIZE:

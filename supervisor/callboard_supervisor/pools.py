@@ -101,7 +101,7 @@ class Pools:
         for worker in self._workers.values():
             if worker.takes_room and any(left.get(name, 0.0) < 0.0 for name in wanted):
                 self._ask_to_give_way(worker)
-                decisions.take(left, {name: -amount for name, amount in worker.required.items()})
+                decisions.give(left, worker.required)
         for worker in self._workers.values():
             if not worker.occupied:
                 # Not to other tasks: who leaves for those is soon wanted again, when they wait for tasks of their own.
@@ -194,8 +194,8 @@ class Pools:
         workers = [worker for worker in self._workers.values() if worker.queue == queue]
         idle = sum(not worker.occupied for worker in workers)
         told = decisions.Queued(waiting, idle, sum(worker.takes_room for worker in workers), required)
-        free, reserved = house.residents.free, self._wanted_by_actors()
-        left = {name: amount - reserved.get(name, 0.0) for name, amount in free.items()}
+        left = house.residents.free
+        decisions.take(left, self._wanted_by_actors())
         wanted = decisions.workers_wanted(told, left, int(house.residents.total.get("CPU", 0)))
         if waiting > idle + wanted:
             self._crowded.add(queue)
@@ -208,8 +208,7 @@ class Pools:
         room = self._house.residents.free_of_tasks
         for required in self._starting.waiting.values():
             if decisions.fits(required, room):
-                for name, amount in required.items():
-                    wanted[name] = wanted.get(name, 0.0) + amount
+                decisions.give(wanted, required)
         return wanted
 
     def _fork(self, queue: str, required: dict[str, float]) -> None:
@@ -217,8 +216,9 @@ class Pools:
         name = ids.new_client_id()
         worker = TaskWorker(name, queue, required, page_path(name, "task"))
         files = self._output.follow(worker, TASK)
+        config = house.config.task_worker(name, queue, worker.page_path)
         request = house.nursery.spawn(
-            house.config.task_worker(name, queue, worker.page_path), files["out"], files["err"], name="callboard-task"
+            config, files["out"], files["err"], name="callboard-task", entry=house.config.task_entry
         )
         self._workers[name] = worker
         self._requests[request] = worker

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from typing import TYPE_CHECKING, Final
@@ -103,7 +102,7 @@ class Starting:
         for actor, required in list(self.waiting.items()):
             taker = next((node for node in others if decisions.fits(required, node.room)), None)
             if taker is None and not decisions.fits(required, house.residents.total):
-                taker = next((node for node in others if decisions.fits(required, json.loads(node.total))), None)
+                taker = next((node for node in others if decisions.fits(required, node.capacity)), None)
             if taker is not None:
                 del self.waiting[actor]
                 signer = house.link.broker.signer("command", taker.id)
@@ -137,9 +136,9 @@ class Starting:
         resident.token = token
         resident.graceful_timeout = record.graceful_ms / 1000 or house.config.timing.graceful_timeout
         if delay:
-            house.reactor.after(delay, lambda: self._fork(resident, record.class_name, token, number))
+            house.reactor.after(delay, lambda: self._fork(resident, record, token, number))
         else:
-            self._fork(resident, record.class_name, token, number)
+            self._fork(resident, record, token, number)
         return True
 
     def forking(self, resident: Resident) -> bool:
@@ -170,7 +169,7 @@ class Starting:
         """Try again to fork a resident's process, if it still needs one."""
         record = self._house.link.actor(resident.actor)
         if record is not None and record.token == resident.token and resident.process is None:
-            self._fork(resident, record.class_name, record.token, record.incarnation)
+            self._fork(resident, record, record.token, record.incarnation)
 
     def release(self, record: ActorRecord) -> None:
         """Begin an incarnation that belongs to no node: whoever places the actor next begins its own."""
@@ -179,15 +178,14 @@ class Starting:
         begun = actors.start(keys, record, token=token, node="", where=where, state=State.RESTARTING, restarts=1)
         self._house.link.call(*begun)
 
-    def _fork(self, resident: Resident, class_name: str, token: str, number: int) -> None:
+    def _fork(self, resident: Resident, record: ActorRecord, token: str, number: int) -> None:
         house = self._house
         if house.residents.by_actor.get(resident.actor) is not resident or resident.token != token:
             return
         page = page_path(resident.actor, token)
-        files = self._output.follow(resident, class_name)
-        request = house.nursery.spawn(
-            house.config.worker(resident.actor, token, number, page), files["out"], files["err"], name=class_name
-        )
+        files = self._output.follow(resident, record.class_name)
+        config, entry = house.config.worker(resident.actor, token, number, page), house.config.entry_of(record)
+        request = house.nursery.spawn(config, files["out"], files["err"], name=record.class_name, entry=entry)
         self._requests[request] = (resident, time.monotonic())
 
     def left(self, record: ActorRecord) -> int:

@@ -126,6 +126,18 @@ def test_x4_sigterm_from_outside(ray: ModuleType, notes: Notes, gate: Path, kind
     assert lines[lines.index(HOOK) : lines.index(HOOK) + 3] == [HOOK, "atexit", "init"]
 
 
+@pytest.mark.parametrize("method", ["stubborn", "distort"])
+def test_x4_sigterm_that_is_swallowed(ray: ModuleType, notes: Notes, method: str) -> None:
+    """What a coroutine makes of being interrupted is no outcome: it is charged, and it counts as a crash."""
+    actor = create("async", notes, max_restarts=1)
+    running = getattr(actor, method).remote()
+    wait_until(lambda: method in notes.lines(), what="the call to run")
+    os.kill(notes.pid, signal.SIGTERM)
+    raises(ray, running, ray.exceptions.ActorUnavailableError)
+    wait_for_restart(actor, 1)
+    assert notes.lines() == ["init", method, HOOK, "atexit", "init"]
+
+
 def test_x5_interrupts_raised_by_a_method_are_its_errors(ray: ModuleType, notes: Notes, kind: str) -> None:
     """KeyboardInterrupt and GeneratorExit are errors of the call; the actor lives."""
     actor = create(kind, notes)

@@ -230,21 +230,35 @@ def test_x4_sigterm_from_outside_runs_the_hooks_and_counts_as_a_crash(ray: Modul
     assert notes.lines()[5:] == [HOOK, "atexit"]
 
 
-def test_x4_sigterm_that_is_swallowed(ray: ModuleType, notes: Notes) -> None:
+@pytest.mark.parametrize("method", ["stubborn", "distort"])
+def test_x4_sigterm_that_is_swallowed(ray: ModuleType, notes: Notes, method: str) -> None:
     """A method that catches BaseException cannot keep the actor: it counts as a crash all the same."""
     actor = mortal(ray, notes)
-    running, queued = actor.stubborn.remote(), actor.note.remote("queued")
-    wait_until(lambda: "stubborn" in notes.lines(), what="the call to run")
+    running, queued = getattr(actor, method).remote(), actor.note.remote("queued")
+    wait_until(lambda: method in notes.lines(), what="the call to run")
     os.kill(notes.pid, signal.SIGTERM)
     for ref in (running, queued):
         with pytest.raises(ray.exceptions.ActorDiedError, match="SIGTERM"):
             ray.get(ref, timeout=BOUND)
-    assert notes.lines() == ["init", "stubborn", HOOK, "atexit"]
+    assert notes.lines() == ["init", method, HOOK, "atexit"]
 
 
-def test_x4_sigterm_during_the_constructor_is_told_by_name(ray: ModuleType, notes: Notes) -> None:
-    """There is no hook to run yet; the cause names the signal."""
-    actor = mortal(ray, notes, ("SIGTERM",))
+def test_x4_sigterm_that_is_swallowed_is_charged(ray: ModuleType, notes: Notes) -> None:
+    """The call had begun, so without retries it does not begin again."""
+    actor = mortal(ray, notes, max_restarts=1)
+    running, queued = actor.stubborn.remote(), actor.note.remote("queued")
+    wait_until(lambda: "stubborn" in notes.lines(), what="the call to run")
+    os.kill(notes.pid, signal.SIGTERM)
+    with pytest.raises(ray.exceptions.ActorUnavailableError):
+        ray.get(running, timeout=BOUND)
+    assert ray.get(queued, timeout=BOUND) == "queued"
+    assert notes.lines() == ["init", "stubborn", HOOK, "atexit", "init", "queued"]
+
+
+@pytest.mark.parametrize("way", ["SIGTERM", "distorted SIGTERM"])
+def test_x4_sigterm_during_the_constructor_is_told_by_name(ray: ModuleType, notes: Notes, way: str) -> None:
+    """There is no hook to run yet; the cause names the signal, whatever the constructor makes of it."""
+    actor = mortal(ray, notes, (way,))
     with pytest.raises(ray.exceptions.ActorDiedError, match="SIGTERM"):
         ray.get(actor.pid.remote(), timeout=BOUND)
     assert notes.lines() == ["init", "atexit"]

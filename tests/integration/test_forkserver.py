@@ -60,6 +60,28 @@ def test_ends_are_told(brood: Brood, do: str, words: str) -> None:
     assert brood.end_of(brood.spawn(do)).describe() == words
 
 
+def test_entries_of_few_are_imported_when_they_are_asked_for(brood: Brood) -> None:
+    """Whoever is forked before that does without their memory; one that cannot be imported fails each time."""
+    _, before = brood.spawn_telling("modules")
+    for _ in range(2):
+        missing = brood.nursery.spawn({}, brood.stdout, brood.stderr, entry="no_such_module:main")
+        failed = brood.event(SpawnFailed)
+        assert failed.request == missing
+        assert "cannot import no_such_module:main" in failed.error
+    brood.nursery.spawn({}, brood.stdout, brood.stderr, entry="colorsys:rgb_to_yiq")
+    # What is imported here takes more than a config.
+    assert brood.end_of(brood.event(Spawned).process).code == 1
+    _, after = brood.spawn_telling("modules")
+    assert ("colorsys" in before["modules"], "colorsys" in after["modules"]) == (False, True)
+
+
+def test_programs_and_workers_import_what_they_need() -> None:
+    """What few need costs all others megabytes and a third of their start."""
+    code = "import sys, callboard.cli, callboard.worker, callboard_supervisor.forkserver; print(*sys.modules)"
+    found = subprocess.check_output([sys.executable, "-c", code], text=True).split()
+    assert not {"redis", "rq", "rich", "yaml", "psutil", "tenacity", "asyncio", "ssl"} & set(found)
+
+
 def test_a_terminated_worker_dies_of_that(brood: Brood) -> None:
     """SIGTERM does what it does to any process, and interrupts from terminals do nothing."""
     worker = brood.spawn("pause")

@@ -5,12 +5,12 @@ from contextlib import closing
 
 import pytest
 from tests.support.mortals import Mortal, Notes
-from tests.support.sentinels import Watched, watched
+from tests.support.sentinels import Watched, opens, watched
 from tests.support.stage import stage
 from tests.support.waiting import wait_until
 
 import callboard
-from callboard_broker.addresses import Service
+from callboard_broker import redispy
 from callboard_broker.errors import BrokerRefusedError, BrokerUnreachableError
 from callboard_broker.wire import Wire, items, text
 
@@ -57,7 +57,7 @@ def test_a_replica_is_not_taken_for_the_primary(servers: Watched, monkeypatch: p
     with closing(Wire.open(servers.address)) as wire:
         assert text(items(wire.call("ROLE"))[0]) == "master"
     replica = f"redis://:ours@127.0.0.1:{servers.ports[1]}"
-    monkeypatch.setattr(Service, "primary", lambda _service, _timeout: replica)
+    monkeypatch.setattr(redispy, "primary", lambda _service, _timeout: replica)
     with pytest.raises(BrokerUnreachableError, match="has become a replica"):
         Wire.open(servers.address)
 
@@ -73,12 +73,4 @@ def test_what_sentinels_do_not_know_is_named(servers: Watched) -> None:
     with pytest.raises(BrokerRefusedError, match="WRONGPASS"):
         Wire.open(servers.address.replace("ours", "wrong"))
     servers.stop()
-    wait_until(lambda: not _opens(servers.address), what="the sentinels' end")
-
-
-def _opens(address: str) -> bool:
-    try:
-        Wire.open(address).close()
-    except BrokerUnreachableError:
-        return False
-    return True
+    wait_until(lambda: not opens(servers.address), what="the sentinels' end")

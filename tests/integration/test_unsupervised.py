@@ -68,6 +68,14 @@ def test_i8_without_any_supervisor_nobody_waits_for_ever(
         ray.kill(actor)
 
 
+def test_i8_a_supervisor_that_leaves_at_once_was_there(own_stage: Stage, notes: Notes) -> None:
+    """Nobody waits for the first one to come then."""
+    end_supervisor(own_stage, signal.SIGTERM)
+    actor: Any = ray.remote(Mortal).remote(str(notes.path))
+    with pytest.raises(ray.exceptions.RaySystemError, match="has shown a heartbeat"):
+        ray.get(actor.note.remote("never"))
+
+
 def test_i8_the_first_supervisor_may_come_late(notes: Notes, caplog: pytest.LogCaptureFixture) -> None:
     """A program may be started before it: calls wait, and what to do is logged once."""
     with stage() as own:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from tests.support.mortals import WAYS, Notes, crash, pass_gate
+from tests.support.mortals import WAYS, Notes, crash, pass_gate, pause
 
 import callboard
 
@@ -47,7 +47,7 @@ def own(notes: str, number: int) -> list[Any]:
     found = Notes(notes)
     found.add("owns")
     while found.count("owns") < number:
-        pass
+        pause(0.002)
     return [callboard.put("kept")]
 
 

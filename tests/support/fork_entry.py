@@ -93,6 +93,7 @@ ACTIONS: dict[str, Callable[[dict[str, Any]], object]] = {
     "kill": lambda _: os.kill(os.getpid(), signal.SIGKILL),
     "pause": lambda _: signal.pause(),
     "facts": facts,
+    "modules": lambda config: tell(config, modules=sorted(sys.modules)),
     "outlived": outlived,
     "family": family,
     "tidy": tidy,

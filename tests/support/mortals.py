@@ -68,6 +68,14 @@ def crash() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def distorting(act: Callable[[], object]) -> None:
+    """Do something, and make an error of whatever interrupts it."""
+    try:
+        act()
+    finally:
+        raise RuntimeError("release unlocked lock")
+
+
 class Mortal:
     """Note what happens to it, and die as it is told.
 
@@ -154,6 +162,11 @@ class Mortal:
             pause(LONG)
         return "stubborn"
 
+    def distort(self) -> None:
+        """Note that it began, and make an error of whatever ends it, as Python's own locks may."""
+        self._notes.add("distort")
+        distorting(lambda: pause(LONG))
+
     def child(self) -> int:
         """Start a child process and return its pid."""
         return subprocess.Popen(["sleep", "1000"]).pid
@@ -231,4 +244,5 @@ WAYS: dict[str, Callable[[], object]] = {
     "SIGKILL": crash,
     "SIGTERM": _terminate_oneself,
     "wait": lambda: pause(LONG),
+    "distorted SIGTERM": lambda: distorting(_terminate_oneself),
 }

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from callboard.cli import main
-from callboard.cli._output import print_data, print_table
+from callboard.cli._output import print_data, print_pairs, print_table
 from callboard_broker.clusterkey import load_key
 
 NOWHERE = "redis://127.0.0.1:1/0"
@@ -184,6 +184,20 @@ def test_the_demo_decides_its_exit_code(monkeypatch: pytest.MonkeyPatch, code: i
     """What the demo returns is what the command exits with."""
     monkeypatch.setitem(sys.modules, "callboard.demo", SimpleNamespace(main=lambda: code))
     assert run("demo").exit_code == code
+
+
+def test_on_a_terminal_tables_are_folded(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Titles are bold, long cells take several lines, and what is in cells is not interpreted there, either."""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("TERM", "xterm")
+    print_table(["name", "value"], [("a", "x" * 100), ("\x1b[31m", "[bold]b[/bold]")])
+    print_pairs([("title", "text")])
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert "\x1b[1mNAME" in head
+    assert "".join(line.split()[-1] for line in lines[:-2]) == "x" * 100
+    assert lines[-2].split() == ["\\x1b[31m", "[bold]b[/bold]"]
+    assert "text" in lines[-1]
 
 
 def test_tables_are_one_line_a_row_and_harmless(capsys: pytest.CaptureFixture[str]) -> None:

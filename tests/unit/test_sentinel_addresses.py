@@ -1,8 +1,14 @@
 """Addresses that name sentinels, and what is shown of addresses."""
 
-import pytest
+from urllib.parse import quote
 
-from callboard_broker.addresses import Service, client, without_password
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from redis.connection import parse_url
+
+from callboard_broker.addresses import Place, Service, without_password
+from callboard_broker.redispy import client
 
 
 def test_an_address_names_sentinels_service_and_database() -> None:
@@ -17,8 +23,36 @@ def test_an_address_names_sentinels_service_and_database() -> None:
 
 @pytest.mark.parametrize("address", ["redis://host/0", "rediss://host", "unix:///run/redis.sock?db=2"])
 def test_other_addresses_name_none(address: str) -> None:
-    """They are for redis-py."""
+    """They name one server."""
     assert Service.parse(address) is None
+
+
+_TEXT = st.text(st.sampled_from("ab:@/?#%[]. é"), max_size=4)
+_QUOTED = _TEXT.map(lambda text: quote(text, safe=""))
+
+
+@given(
+    st.sampled_from(["redis://", "unix://", "rediss://", "redis:/"]),
+    st.sampled_from(["", "{}@", ":{}@", "{}:{}@"]),
+    st.sampled_from(["", "host", "10.0.0.1", "[::1]", "host:6380", "host:x"]),
+    st.sampled_from(["", "/", "/0", "/15", "/x", "/run/a b.sock", "/run/%C3%A9"]),
+    st.sampled_from(["", "?db=3", "?db=x", "?db=1&timeout=5", "?protocol=3", "#x"]),
+    st.tuples(_QUOTED, _QUOTED),
+)
+def test_a_place_is_what_redis_py_reads(
+    scheme: str, credentials: str, host: str, path: str, rest: str, secrets: tuple[str, str]
+) -> None:
+    """What is not left to it is read as it would; and what everybody writes is not left to it."""
+    address = f"{scheme}{credentials.format(*secrets)}{host}{path}{rest}"
+    place = Place.parse(address)
+    usual = (scheme, bool(host), path) in {("redis://", True, ""), ("redis://", True, "/0"), ("unix://", False, "/0")}
+    if place is None:
+        assert not usual or rest or host == "host:x", address
+        return
+    read = parse_url(address)  # type: ignore[no-untyped-call]
+    found = (read.get("path", ""), read.get("host", ""), read.get("username", ""), read.get("password", ""))
+    assert found == (place.path, place.host, place.user, place.password)
+    assert (read.get("port", 6379), read.get("db", 0)) == (place.port or 6379, int(place.db or 0))
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,11 @@ def connect(keys: Keyspace, client: str, connection: int) -> Command:
     return script("beat").eval([keys.client(client), keys.inbox(client)], ["connection", connection])
 
 
+def listen(keys: Keyspace, client: str, group: str, last: bytes) -> Command:
+    """Have a connection read a client's inbox through a group of its own, from behind an entry on."""
+    return script("listen").eval([keys.inbox(client)], [group, last])
+
+
 def mend(types: Mapping[bytes, str]) -> Command:
     """Delete those of some keys that hold something of another type than they should."""
     return script("mend").eval(list(types), list(types.values()))

@@ -19,7 +19,6 @@ from callboard.cli._failures import Failure
 from callboard.util._reading import locate
 from callboard_broker.clusterkey import load_key
 from callboard_broker.daemons import Daemon
-from callboard_broker.embedded import DetachedServer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,6 +60,8 @@ def up(prefix: str, **options: Any) -> None:
     with _running.changing() as place:
         _refuse_second()
         key = load_key(create=True)
+        from callboard_broker.embedded import DetachedServer  # noqa: PLC0415 - only needed here
+
         server = DetachedServer.start(place / "data")
         running = _running.Running(server.address, str(server.directory), server.process)
         supervisor = None
@@ -150,6 +151,8 @@ def down(timeout: float) -> None:
                 f"the supervisor (pid {found.supervisor.pid}) did not end in {timeout:g} s and is killed", err=True
             )
             found.supervisor.end(_KILLED, number=signal.SIGKILL)
+        from callboard_broker.embedded import DetachedServer  # noqa: PLC0415 - only needed here
+
         DetachedServer(found.address, Path(found.directory), found.server).stop()
         _running.clear_state()
     click.echo(f"callboard is down; its data is kept in {found.directory}")

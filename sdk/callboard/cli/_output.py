@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
-import yaml
-from rich.cells import cell_len
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-
-# That of libyaml writes the same six times faster; not every build of PyYAML has it.
-class _Readable(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc] # known when it runs
-    """A dumper that writes texts of several lines, such as tracebacks, as such."""
-
-
-def _represent(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    style = "|" if "\n" in value else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
-
-
-_Readable.add_representer(str, _represent)
 
 
 def print_data(data: Any, form: str) -> None:
@@ -34,40 +17,35 @@ def print_data(data: Any, form: str) -> None:
     if form == "json":
         click.echo(json.dumps(data, indent=4))
     else:
-        dumped = yaml.dump(data, Dumper=_Readable, indent=4, explicit_start=True, sort_keys=False, width=120)
-        click.echo(dumped, nl=False)
+        from callboard.cli._yaml import dumped  # noqa: PLC0415 - only needed here
+
+        click.echo(dumped(data), nl=False)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
     """Print a table; on a terminal long cells are folded, elsewhere each row is one line."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column.upper(), overflow="fold")
-    _print(table, [[column.upper() for column in columns]], rows)
+    heads, cells = [column.upper() for column in columns], _cells(rows)
+    if sys.stdout.isatty():
+        from callboard.cli import _terminal  # noqa: PLC0415 - only needed here
+
+        _print(_terminal.table(heads, cells))
+    else:
+        # For 10,000 rows of actors rich takes 15 s, and this 0.2.
+        _print(_aligned([heads, *cells]))
 
 
 def print_pairs(pairs: Iterable[tuple[str, str]]) -> None:
     """Print titles and what belongs to them."""
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    _print(table, [], pairs)
+    cells = _cells(pairs)
+    if sys.stdout.isatty():
+        from callboard.cli import _terminal  # noqa: PLC0415 - only needed here
 
-
-def _print(table: Table, head: list[list[str]], rows: Iterable[Iterable[object]]) -> None:
-    """Print rows: on a terminal as the table, which is empty yet, elsewhere beneath a head."""
-    cells = [[_cell(value) for value in row] for row in rows]
-    # Made anew each time: what stdout is may change between two commands of one process.
-    console = Console(highlight=False)
-    if console.is_terminal:
-        for row in cells:
-            table.add_row(*map(Text, row))
-        with console.capture() as captured:
-            console.print(table)
-        lines: Iterable[str] = captured.get().splitlines()
+        _print(_terminal.pairs(cells))
     else:
-        # For 10,000 rows of actors rich takes 15 s, and this 0.2.
-        lines = _aligned(head + cells)
+        _print(_aligned(cells))
+
+
+def _print(lines: Iterable[str]) -> None:
     # Cells are padded to the width of their column, also the last ones.
     click.echo("".join(f"{line.rstrip()}\n" for line in lines), nl=False)
 
@@ -77,9 +55,17 @@ def _aligned(rows: Iterable[Iterable[str]]) -> Iterable[str]:
 
 
 def _padded(column: Sequence[str]) -> list[str]:
-    wide = len if all(map(str.isascii, column)) else cell_len
-    width = max(map(wide, column))
-    return [cell + " " * (width - wide(cell)) for cell in column]
+    if all(map(str.isascii, column)):
+        width = max(map(len, column))
+        return [cell.ljust(width) for cell in column]
+    from callboard.cli._terminal import cell_len  # noqa: PLC0415 - only needed here
+
+    width = max(map(cell_len, column))
+    return [cell + " " * (width - cell_len(cell)) for cell in column]
+
+
+def _cells(rows: Iterable[Iterable[object]]) -> list[list[str]]:
+    return [[_cell(value) for value in row] for row in rows]
 
 
 def _cell(value: object) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +67,7 @@ def _node(node: NodeRecord) -> dict[str, Any]:
         "node_name": node.hostname,
         "state": node.state,
         "actors": node.actors,
-        "cpus": json.loads(node.total).get("CPU", 0),
+        "cpus": node.capacity.get("CPU", 0),
         "cpus_available": node.room.get("CPU", 0),
     }
 

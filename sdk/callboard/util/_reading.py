@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
 from datetime import UTC, datetime
@@ -197,7 +196,7 @@ def _whole(record: Record) -> Record:
     if isinstance(record, ActorRecord):
         _ = record.cause, record.required
     if isinstance(record, NodeRecord):
-        _ = record.room, json.loads(record.total)
+        _ = record.room, record.capacity
     return record
 
 

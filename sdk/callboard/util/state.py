@@ -10,7 +10,6 @@ Filters are tuples such as ``("state", "=", "ALIVE")`` or ``("name", "!=", "")``
 from __future__ import annotations
 
 import itertools
-import json
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -280,7 +279,7 @@ def _node(record: NodeRecord) -> NodeState:
         state=record.state,
         pid=record.pid,
         actors=record.actors,
-        resources_total=json.loads(record.total),
+        resources_total=record.capacity,
         resources_available=record.room,
         host=record.host,
         heartbeat=record.beat,

@@ -12,18 +12,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from callboard._definition import ClassInfo
+    from callboard.worker._coroutines import CoroutineRunner
     from callboard.worker._executor import Line
     from callboard.worker._groups import Running
-    from callboard.worker._runner import Runner
 
 
 class AsyncExecutor(ConcurrentExecutor):
     """Run an actor's calls on the event loop; takes what every `ConcurrentExecutor` takes."""
 
     def __init__(
-        self, line: Line, runner: Runner, info: ClassInfo, limits: Mapping[str, int], loop: asyncio.Runner
+        self, line: Line, runner: CoroutineRunner, info: ClassInfo, limits: Mapping[str, int], loop: asyncio.Runner
     ) -> None:
         super().__init__(line, runner, info, limits, loop)
+        self._coroutines = runner
         self._sending = False
 
     def terminate(self) -> None:
@@ -35,6 +36,7 @@ class AsyncExecutor(ConcurrentExecutor):
         super().terminate()
         running = running_here.get() if asyncio.current_task(self._loop) else None
         if running is not None and not running.settling:
+            running.interrupted = True
             raise Terminated
 
     def _begin(self, running: Running) -> None:
@@ -43,7 +45,9 @@ class AsyncExecutor(ConcurrentExecutor):
     async def _run(self, running: Running) -> None:
         running_here.set(running)
         try:
-            outcome = await self._runner.run_here(running.call)
+            outcome = await self._coroutines.run_here(running.call)
+            if running.interrupted:
+                raise Terminated
         except BaseException as way_out:  # noqa: BLE001 - whatever it is, the actor leaves by it
             running.settling = True
             self._departed(running, way_out)

@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
-from callboard.worker._groups import Group, Running
+from callboard.worker._groups import DEFAULT_GROUP, Group, Running
 from callboard.worker._signals import ActorExit, Departure, Terminated
 from callboard_broker.envelope import TERMINATE
 from callboard_broker.errors import BrokerUnreachableError
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from callboard_broker.envelope import Call, Outcome
     from callboard_broker.wire import Command, Reply, Wire
 
-#: Name of the group of calls that belong to no other.
-DEFAULT_GROUP: Final = "_default"
 #: Seconds after which the answers to commits are read; until then the journal keeps what they settle.
 COLLECT: Final = 0.02
 #: Calls that may wait in this process; what comes after them waits in the mailbox.

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import asyncio
 
     from callboard_broker.envelope import Call
+
+#: Name of the group of calls that belong to no other.
+DEFAULT_GROUP: Final = "_default"
 
 
 class Group:
@@ -41,6 +44,7 @@ class Running:
         task: On an async actor.
         settling: Whether the user's code is done.
         quick: Whether it is counted as one that will be done at once.
+        interrupted: Whether SIGTERM has interrupted it, whatever it made of that.
         leaving: Whether it has called ``exit_actor()``, even if it caught what that raised.
         twins: The same call, when it came again meanwhile.
     """
@@ -52,5 +56,6 @@ class Running:
     task: asyncio.Task[None] | None = None
     settling: bool = False
     quick: bool = False
+    interrupted: bool = False
     leaving: bool = False
     twins: list[Call] = field(default_factory=list)

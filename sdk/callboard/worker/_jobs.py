@@ -15,7 +15,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import SimpleWorker
 
-from callboard_broker import addresses
+from callboard_broker import redispy
 
 if TYPE_CHECKING:
     from callboard.worker._settings import TaskSettings
@@ -41,7 +41,7 @@ class JobTaker(SimpleWorker):
     job_class: type[Job] = _Job
 
     def __init__(self, settings: TaskSettings) -> None:
-        connection = addresses.client(settings.broker.address, settings.heartbeat_timeout)
+        connection = redispy.client(settings.broker.address, settings.heartbeat_timeout)
         super().__init__([settings.queue], name=settings.worker, connection=connection, serializer=JSONSerializer)
 
     def take(self, seconds: float) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import sys
@@ -11,13 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from callboard import _context, _failures, _session
 from callboard._client import Client
-from callboard.worker._asynchronous import AsyncExecutor
 from callboard.worker._birth import read_creation
 from callboard.worker._calls import Desk
 from callboard.worker._charges import charge_submitted_while_restarting
-from callboard.worker._concurrent import DEFAULT_GROUP
 from callboard.worker._executor import Line
 from callboard.worker._farewell import Farewell
+from callboard.worker._groups import DEFAULT_GROUP
 from callboard.worker._mailbox import Mailbox
 from callboard.worker._parking import Parking
 from callboard.worker._runner import Runner, shown
@@ -35,6 +33,7 @@ from callboard_broker.seen import Ledger
 from callboard_broker.wire import items, mapping, text
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Mapping
 
     from callboard.worker._birth import Creation
@@ -71,7 +70,7 @@ class Life:
             namespace=self._creation.record.namespace,
             pid=os.getpid(),
         )
-        self._loop = asyncio.Runner() if self._limits else None
+        self._loop = _new_loop() if self._limits else None
         self._farewell = Farewell(settings, self._page, self._watch, self._record, self._mailbox)
         self._instance: Any = None
         self._executor: Executor | None = None
@@ -129,7 +128,10 @@ class Life:
             sys.exit(0)
         except Departure:
             raise
-        except BaseException as error:  # noqa: BLE001 - whatever a constructor raises ends the actor for good
+        except BaseException as error:
+            # Whatever a constructor raises ends the actor for good, but for what it made of being interrupted.
+            if self._terminated:
+                raise Terminated from error
             told = _failures.remote_text(
                 error,
                 function=f"{self._record.class_name}.__init__",
@@ -179,12 +181,18 @@ class Life:
         self._page.enter(Phase.READY)
 
     def _executor_for(self, desk: Desk, replies: Replies) -> Executor:
-        runner = Runner(self._instance, self._record, Parking(self._settings, self._settings.token))
+        instance, record = self._instance, self._record
+        parking = Parking(self._settings, self._settings.token)
         if self._loop is None:
+            runner = Runner(instance, record, parking)
             return SerialExecutor(self._mailbox, desk, runner, self._page, self._watch, self._seal_from_aside)
         line = Line(self._mailbox, replies, desk, self._page, self._watch)
-        kind = AsyncExecutor if self._creation.info.asynchronous else ThreadedExecutor
-        return kind(line, runner, self._creation.info, self._limits, self._loop)
+        info, limits, loop = self._creation.info, self._limits, self._loop
+        if not info.asynchronous:
+            return ThreadedExecutor(line, Runner(instance, record, parking), info, limits, loop)
+        from callboard.worker import concurrent  # noqa: PLC0415 - serial actors do without it
+
+        return concurrent.AsyncExecutor(line, concurrent.CoroutineRunner(instance, record, parking), info, limits, loop)
 
     def _told(self, op: str, call: bytes, number: int) -> Command | None:
         assert self._executor is not None
@@ -278,6 +286,12 @@ class Life:
         client.runtime_env = self._creation.options["runtime_env"]
         client.inside = self._call
         return _session.Session(client)
+
+
+def _new_loop() -> asyncio.Runner:
+    import asyncio  # noqa: PLC0415 - serial actors do without it
+
+    return asyncio.Runner()
 
 
 def _limits(creation: Creation) -> Mapping[str, int]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from callboard.worker._replies import TRANSIENT, Replies
+from callboard.worker._replies import Replies
 from callboard.worker._signals import Fenced, Lost
 from callboard_broker.errors import BrokerError, BrokerUnreachableError
 from callboard_broker.operations import actors
-from callboard_broker.wire import ReplyError, items, maybe_text, pack, stream_entries, text
+from callboard_broker.wire import TRANSIENT, ReplyError, items, maybe_text, pack, stream_entries, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

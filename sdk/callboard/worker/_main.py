@@ -8,22 +8,28 @@ import os
 import sys
 import threading
 import traceback
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from callboard.worker._life import Life
-from callboard.worker._settings import Settings, TaskSettings
-from callboard.worker._task_life import TaskLife
+from callboard.worker._settings import Settings
 from callboard_broker import scripts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # This module is imported by the fork server: what is read here is read once for all workers.
 scripts.load_all()
 
 
-def main(config: dict[str, Any]) -> None:
-    """Be the incarnation, or the worker for tasks, that a configuration describes, until its end. Does not return."""
+def main(config: dict[str, Any]) -> NoReturn:
+    """Be the incarnation that a configuration describes, until its end."""
+    run(lambda: Life(Settings.parse(config)).live())
+
+
+def run(live: Callable[[], int]) -> NoReturn:
+    """Live, and end this process with the code that this returns."""
     try:
-        life = TaskLife(TaskSettings.parse(config)) if "queue" in config else Life(Settings.parse(config))
-        code = life.live()
+        code = live()
     except SystemExit as leaving:
         code = _code(leaving)
     except BaseException:  # noqa: BLE001 - the last frame there is

@@ -20,7 +20,7 @@ from callboard_broker.broker import WHO_ARE_YOU, server_id
 from callboard_broker.errors import BrokerError, BrokerUnreachableError
 from callboard_broker.operations import clients
 from callboard_broker.operations.calls import BATCH, load_settling
-from callboard_broker.wire import ReplyError, checked, integer, maybe_text, pack
+from callboard_broker.wire import TRANSIENT, ReplyError, checked, integer, maybe_text, pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,10 +37,6 @@ if TYPE_CHECKING:
 _TOGETHER: Final = 32
 #: Error of a server that cannot write its file: nothing can change there, so nobody else can become the actor, either.
 _CANNOT_WRITE: Final = "MISCONF"
-#: Errors of a server that will be ready soon, or that another will replace.
-TRANSIENT: Final = (
-    "LOADING", "MASTERDOWN", "CLUSTERDOWN", "READONLY", "BUSY", "TRYAGAIN", "NOREPLICAS", _CANNOT_WRITE,
-)  # fmt: skip
 #: Seconds before a server that is not ready is asked again.
 _AGAIN: Final = 0.05
 _CALLER: Final = operator.itemgetter(0)

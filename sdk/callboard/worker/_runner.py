@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import socket
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +17,7 @@ from callboard_broker.deaths import STATUS_ERROR, STATUS_OK, STATUS_SEGMENT
 from callboard_broker.envelope import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import Callable, Iterator
 
     from callboard._serde import Parcel
     from callboard.worker._parking import Parking
@@ -40,7 +39,7 @@ class Runner:
     def __init__(self, instance: Any, record: ActorRecord, parking: Parking) -> None:
         self._instance = instance
         self._record = record
-        self._parking = parking
+        self.parking = parking
         self.streams = Streams()
         #: Gives the caller one item of a call; set by who runs calls.
         self.give: Callable[[Call, Outcome], None]
@@ -52,7 +51,7 @@ class Runner:
             BaseException: A way out of the actor: `SystemExit` or a `Departure`.
         """
         try:
-            method, args, kwargs = self._load(call)
+            method, args, kwargs = self.load(call)
         except Exception as error:  # noqa: BLE001 - whatever unpickling user data raises
             return self.failed(call, error)
         attempts = 0
@@ -65,39 +64,10 @@ class Runner:
             except (SystemExit, Departure):
                 raise
             except BaseException as error:  # noqa: BLE001 - its outcome is what it raised
-                if not _again(call, method, error, attempts):
+                if not again(call, method, error, attempts):
                     return self.failed(call, error)
                 attempts += 1
-        return self._returned(call, value)
-
-    async def run_here(self, call: Call) -> Outcome:
-        """Run a call on the running event loop, and return its outcome; a plain method keeps the loop busy.
-
-        Raises:
-            BaseException: A way out of the actor: `SystemExit` or a `Departure`.
-        """
-        try:
-            lost = call.opts and call.option("segment") and self._parking.missing(call)
-            content = await asyncio.to_thread(self._parking.fetch, call) if lost else None
-            method, args, kwargs = self._load(call, content)
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever unpickling user data raises
-            return self.failed(call, error)
-        attempts = 0
-        while True:
-            try:
-                value = method(*args, **kwargs)
-                if inspect.iscoroutine(value):
-                    value = await value
-                if inspect.isgenerator(value) or inspect.isasyncgen(value) or (call.opts and call.streams):
-                    value = await (self._stream_here(call, value) if call.streams else _listed(value))
-                break
-            except (SystemExit, Departure):
-                raise
-            except BaseException as error:  # noqa: BLE001 - its outcome is what it raised
-                if not _again(call, method, error, attempts):
-                    return self.failed(call, error)
-                attempts += 1
-        return self._returned(call, value)
+        return self.returned(call, value)
 
     def failed(self, call: Call, error: BaseException) -> Outcome:
         """Return the outcome of a method that raised."""
@@ -112,12 +82,21 @@ class Runner:
         )
         return self._packed(call.id, STATUS_ERROR, parcel)
 
-    def _load(
+    def load(
         self, call: Call, content: bytes | None = None
     ) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+        """Return the method that a call names, with its arguments.
+
+        Args:
+            call: Which.
+            content: Its large arguments, when they have been fetched already.
+
+        Raises:
+            Exception: The arguments cannot be loaded, or there is no such method.
+        """
         try:
             if call.opts and call.option("segment"):
-                args, kwargs = self._parking.arguments(call, content)
+                args, kwargs = self.parking.arguments(call, content)
             else:
                 args, kwargs = unpack_call(call.body)
         except ObjectLostError:
@@ -141,11 +120,11 @@ class Runner:
 
     def _stream(self, call: Call, values: Iterator[Any]) -> int:
         """Give the caller what a generator yields, as fast as it reads; return how many items there were."""
-        _require_generator(call, values)
+        require_generator(call, values)
         stream = self.streams.begin(call.id, call.streams)
         try:
             for value in values:
-                self._give(call, stream.gave(), value)
+                self.give_item(call, stream.gave(), value)
                 if not stream.wait():
                     values.close()  # type: ignore[attr-defined] # a generator
                     break
@@ -153,33 +132,20 @@ class Runner:
         finally:
             self.streams.end(call.id)
 
-    async def _stream_here(self, call: Call, values: Any) -> int:
-        """Do the same with a generator of either kind, on the event loop."""
-        _require_generator(call, values)
-        stream = self.streams.begin(call.id, call.streams)
-        try:
-            async for value in _asynchronously(values):
-                self._give(call, stream.gave(), value)
-                if not await stream.wait_here():
-                    await (values.aclose() if inspect.isasyncgen(values) else _closed(values))
-                    break
-            return stream.given
-        finally:
-            self.streams.end(call.id)
-
-    def _give(self, call: Call, number: int, value: Any) -> None:
+    def give_item(self, call: Call, number: int, value: Any) -> None:
+        """Give the caller the value with a number."""
         self.give(call, self._packed(item_id(call.id, number), STATUS_OK, self._pack(call, value)))
 
-    def _returned(self, call: Call, value: Any) -> Outcome:
+    def returned(self, call: Call, value: Any) -> Outcome:
         """Return the outcome of a method that returned."""
         body = _serde.pack_plain(value)
         if body is not None:
             return Outcome(call.id, STATUS_OK, b"", body)
         try:
-            parcel = self._pack(call, value, apart=self._parking.near(call))
+            parcel = self._pack(call, value, apart=self.parking.near(call))
             status = STATUS_OK
             if parcel.apart is not None:
-                if self._parking.give(call, parcel):
+                if self.parking.give(call, parcel):
                     status = STATUS_SEGMENT
                 else:
                     parcel = self._pack(call, value)
@@ -204,24 +170,7 @@ class Runner:
         return Outcome(identity, status, " ".join(parcel.targets).encode(), parcel.body)
 
 
-async def _asynchronously(values: Any) -> AsyncIterator[Any]:
-    if inspect.isasyncgen(values):
-        async for value in values:
-            yield value
-    else:
-        for value in values:
-            yield value
-
-
-async def _listed(values: Any) -> list[Any]:
-    return [value async for value in _asynchronously(values)]
-
-
-async def _closed(values: Any) -> None:
-    values.close()
-
-
-def _require_generator(call: Call, values: Any) -> None:
+def require_generator(call: Call, values: Any) -> None:
     if not (inspect.isgenerator(values) or inspect.isasyncgen(values)):
         raise TypeError(
             f'{call.method} was called with num_returns="streaming" but returned {type(values).__qualname__}: '
@@ -229,7 +178,7 @@ def _require_generator(call: Call, values: Any) -> None:
         )
 
 
-def _again(call: Call, method: Callable[..., Any], error: BaseException, attempts: int) -> bool:
+def again(call: Call, method: Callable[..., Any], error: BaseException, attempts: int) -> bool:
     """Tell whether a call that raised, for the nth time, is run again."""
     return (call.retries < 0 or attempts < call.retries) and _retry_policy.retries(call, method, error)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class Stream:
@@ -51,6 +54,8 @@ class Stream:
 
     async def wait_here(self) -> bool:
         """Do the same on the running event loop, where `told` must be called, too."""
+        import asyncio  # noqa: PLC0415 - serial actors do without it
+
         self._event = self._event or asyncio.Event()
         # Also when there is room: whatever else waits for the loop takes its turn.
         await asyncio.sleep(0)

@@ -269,9 +269,7 @@ class TaskLife:
             sealed = self._settings.broker.seal_outcome(call.rpartition("/")[0], outcome)
         shown = "finished" if outcome is not None and outcome.status in {STATUS_OK, STATUS_SEGMENT} else "failed"
         ending = tasks.Ending(self._client.id, outcome, sealed, shown)
-        self._client.outbound.post(
-            tasks.settle(self._keys, call, task, function, self._settings.queue, ending), lambda _: None
-        )
+        self._client.outbound.post(tasks.settle(self._keys, call, task, function, self._settings.queue, ending))
 
     @contextlib.contextmanager
     def _pausing(self) -> Iterator[None]:

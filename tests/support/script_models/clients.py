@@ -2,7 +2,7 @@
 
 from tests.support.script_models.things import Hash, Name, RefusedError, Scores, Stream, Thing, must_live, pairs
 
-__all__ = ["await_", "beat", "bury", "define", "drop", "hold", "mend", "publish", "register", "undefine"]
+__all__ = ["await_", "beat", "bury", "define", "drop", "hold", "listen", "mend", "publish", "register", "undefine"]
 
 
 def register(client: Hash, inbox: Stream, clients: set[str], id_: str, fields: list[str]) -> int:
@@ -25,6 +25,14 @@ def beat(record: Hash, guard: Thing, fields: list[str]) -> int:
     count = int(record.get("beat", "0")) + 1
     record["beat"] = str(count)
     return count
+
+
+def listen(inbox: Stream, group: str, last: str) -> str:
+    """Have one group read a client's inbox, from an entry on."""
+    must_live(inbox)
+    inbox.groups.clear()
+    inbox.give_group(group, after=last)
+    return "OK"
 
 
 def bury(client: Hash, inbox: Stream, how: str) -> str | None:

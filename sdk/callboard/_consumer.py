@@ -1,0 +1,164 @@
+"""A client's inbox as the server shows it: what outcomes came, in order and none twice, read some reads ahead.
+
+The server remembers how far a consumer group has read, so reads need not say it, and several may be sent at once: the
+next blocks as soon as the one before is answered. An outcome then finds a read waiting, without one packet more.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from callboard_broker.errors import BrokerError, BrokerRefusedError, BrokerUnreachableError
+from callboard_broker.operations import clients
+from callboard_broker.wire import TRANSIENT, ReplyError, pack, pairs, stream_entries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from callboard_broker.keys import Keyspace
+    from callboard_broker.wire import Wire
+
+#: Milliseconds for which a read blocks in the server; below the wire's bound of silence.
+_BLOCK_MS: Final = 10_000
+#: Entries read at once; one may hold the outcomes of many calls.
+_COUNT: Final = 50
+#: Reads sent at once when outcomes come one by one. When several come together a single read brings more of them.
+_AHEAD: Final = 8
+#: Errors of an inbox, or of its group, that somebody has taken away: a heartbeat finds out what that means.
+_TAKEN: Final = ("GONE", "NOGROUP", "UNBLOCKED", "WRONGTYPE")
+#: Seconds before an inbox that cannot be read is tried again.
+_AGAIN: Final = 0.05
+
+
+class Consumer:
+    """Read one client's inbox; for one thread at a time.
+
+    What came stays here until it has been dealt with: a reader that is interrupted, as by Ctrl-C, loses nothing.
+
+    Args:
+        keys: Of the server's keys.
+        client: Whose inbox.
+        connect: Opens a connection; called again after one broke.
+    """
+
+    __slots__ = (
+        "_ahead",
+        "_client",
+        "_connect",
+        "_groups",
+        "_joined",
+        "_keys",
+        "_lone",
+        "_read",
+        "_torn",
+        "_wire",
+        "arrived",
+        "last",
+    )
+
+    def __init__(self, keys: Keyspace, client: str, connect: Callable[[], Wire]) -> None:
+        self._keys = keys
+        self._client = client
+        self._connect = connect
+        self._wire = connect()
+        #: The last entry that came.
+        self.last = b"0-1"
+        #: Sealed heads and bodies of outcomes that came; whoever has dealt with the first removes it.
+        self.arrived: deque[tuple[bytes, bytes]] = deque()
+        self._groups = 0
+        self._joined = False
+        self._read = b""
+        #: Reads that were sent and not answered.
+        self._ahead = 0
+        #: Whether one outcome alone had come when it was looked last.
+        self._lone = False
+        #: Whether replies may have been lost on their way from the socket.
+        self._torn = False
+
+    def fileno(self) -> int:
+        """Return the descriptor of the present connection, for polling."""
+        return self._wire.fileno()
+
+    def readable(self, milliseconds: int = 0) -> bool:
+        """Tell whether there is something to `take`, waiting at most so long."""
+        return self._wire.readable(milliseconds)
+
+    def check_silence(self) -> None:
+        """Raise `BrokerUnreachableError` when the server has said nothing for too long."""
+        self._wire.check_silence()
+
+    def ask(self) -> None:
+        """Have a read under way.
+
+        Raises:
+            BrokerUnreachableError: The connection broke, or has to be replaced: `reconnect`.
+            BrokerRefusedError: The server does not let us read.
+        """
+        if self._torn:
+            raise BrokerUnreachableError("reading the inbox was interrupted")
+        if self._ahead:
+            self._wire.expect()
+            return
+        if not self._joined:
+            self._join()
+        ahead = _AHEAD if self._lone else 1
+        self._wire.send_packed(self._read * ahead)
+        self._ahead = ahead
+
+    def take(self) -> None:
+        """Take what has come, waiting for it if need be; it is in `arrived` then. Raises as `ask` does."""
+        self._torn = True
+        before = len(self.arrived)
+        for reply in self._wire.receive_some():
+            self._ahead -= 1
+            if isinstance(reply, ReplyError):
+                raise _trouble(str(reply))
+            for entry, flat in stream_entries(reply):
+                self.arrived.extend(pairs(flat or ()))
+                self.last = entry
+        # When several had come by now, the next read is to bring all that come until then, in one reply.
+        self._lone = len(self.arrived) - before == 1
+        self._torn = False
+
+    def reconnect(self) -> None:
+        """Go on with another connection, behind what came.
+
+        Raises:
+            BrokerUnreachableError: None could be made for as long as `connect` tries.
+        """
+        self._wire.close()
+        self._ahead, self._joined, self._torn = 0, False, False
+        self._wire = self._connect()
+
+    def interrupt(self) -> None:
+        """Have a thread that reads come out of it."""
+        self._wire.interrupt()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._wire.close()
+
+    def _join(self) -> None:
+        self._groups += 1
+        group = f"{self._groups}"
+        self._torn = True
+        (reply,) = self._wire.pipeline([clients.listen(self._keys, self._client, group, self.last)])
+        self._torn = False
+        if isinstance(reply, ReplyError):
+            raise _trouble(str(reply))
+        self._joined = True
+        self._read = pack(
+            (
+                "XREADGROUP", "GROUP", group, "client", "COUNT", _COUNT, "BLOCK", _BLOCK_MS, "NOACK", "STREAMS",
+                self._keys.inbox(self._client), ">",
+            )
+        )  # fmt: skip
+
+
+def _trouble(refusal: str) -> BrokerError:
+    if not refusal.startswith((*_TAKEN, *TRANSIENT)):
+        return BrokerRefusedError(refusal)
+    threading.Event().wait(_AGAIN)
+    return BrokerUnreachableError(f"the inbox cannot be read: {refusal}")
