@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from callboard_broker.errors import BrokerError
 from callboard_broker.operations import actors
 from callboard_broker.records import State
+from callboard_broker.wire import integer
 from callboard_supervisor import decisions
 from callboard_supervisor.burial import Burial
 from callboard_supervisor.ending import Endings
@@ -93,15 +94,23 @@ class Caretaker:
             self._exited(event.exit)
 
     def adopt(self, record: ActorRecord) -> None:
-        """Take over an actor whose supervisor is gone: with its process if that lives, else as one that died."""
+        """Take over an actor whose supervisor is gone: with its process if that lives, else as one that died.
+
+        Nothing happens when somebody else has begun to see to it since its record was read.
+        """
         house = self._house
+        if not integer(house.link.call(*actors.adopt(house.keys, record, house.node))):
+            return
         here = record.host == house.config.host and record.pid
         process = Process.adopt(record.pid, record.start_time) if here else None
-        house.link.call("HSET", house.keys.actor(record.actor_id), "node", house.node)
         resident = house.residents.admit(record)
         resident.token = record.token
         resident.graceful_timeout = record.graceful_ms / 1000 or house.config.timing.graceful_timeout
         resident.process = process
+        if process is None and record.node == house.node and not record.pid and self._is_to_start(record):
+            # It was begun for this node, which was not told so.
+            self.starting.fork(resident)
+            return
         if process is None:
             self.endings.process_ended(resident, Exit(record.pid))
             return
@@ -127,6 +136,9 @@ class Caretaker:
         else:
             signer = house.link.broker.signer("command", record.node)
             house.link.call(*actors.command_node(house.keys, record.node, signer, "look", record.actor_id))
+
+    def _is_to_start(self, record: ActorRecord) -> bool:
+        return decisions.need_not_start(record, self.starting.left(record)) is None
 
     def _look_at_unborn(self, record: ActorRecord, resident: Resident) -> None:
         cause = decisions.need_not_start(record, self.starting.left(record))

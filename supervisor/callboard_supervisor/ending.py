@@ -122,6 +122,10 @@ class Endings:
         if record is None or record.state == State.DEAD:
             self._dismiss(resident)
             return
+        if record.token != resident.token and not voided:
+            # The next incarnation has begun: of another node, or of this one, which was not told so and will look.
+            self._dismiss(resident)
+            return
         lost = bool(record.host) and record.host != house.config.host
         if lost:
             started = self._settling.delivered(record)

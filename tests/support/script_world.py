@@ -105,7 +105,7 @@ _ARGUMENTS: Mapping[str, list[str]] = {
     "item": ["c1/1#1"], "tokens": _TARGETS, "letter": _ENTRIES, "predecessor": ["", "a2"], "place": ["0", "1"],
     "detached": ["0", "1"], "queue_name": ["q"], "required": ["{}"], "attempts": ["1"],
     "rq_status": ["", "", "finished", "failed"], "expiry": ["99"], "ttl": ["500"], "kept": ["1", "100"],
-    "jobs": ["test:job:"], "creation_fields": ["2"], "task_fields": ["2"],
+    "jobs": ["test:job:"], "before": ["", "n1"], "adopt node": ["n2"], "creation_fields": ["2"], "task_fields": ["2"],
 }  # fmt: skip
 
 #: What comes last in some scripts.

@@ -61,6 +61,11 @@ def start(
     )
 
 
+def adopt(keys: Keyspace, record: ActorRecord, node: str) -> Command:
+    """Have a node see to an actor as long as nobody has begun to since ``record`` was read."""
+    return script("adopt").eval([keys.actor(record.actor_id)], [record.token, record.node, node])
+
+
 def request(keys: Keyspace, op: str, actor: str) -> Command:
     """Ask whichever supervisor takes it to ``place`` or ``look`` at an actor."""
     return ("XADD", keys.requests, "*", "op", op, "actor", actor)

@@ -14,6 +14,7 @@ from tests.support.script_models.things import (
 )
 
 __all__ = [
+    "adopt",
     "claim_name",
     "create",
     "finish",
@@ -117,6 +118,14 @@ def start(
     )
     events.add(actor=actor, event=state.lower(), node=node, incarnation=str(incarnation))
     return [incarnation, stream.last]
+
+
+def adopt(record: Hash, expected: str, before: str, node: str) -> int:
+    """Have an incarnation be a node's, unless another was faster."""
+    if not record or record["state"] == "DEAD" or record["token"] != expected or record["node"] not in {before, node}:
+        return 0
+    record["node"] = node
+    return 1
 
 
 def ready(
