@@ -15,6 +15,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
+from callboard._spin import Spin
 from callboard.exceptions import RaySystemError
 from callboard_broker.envelope import open_outcome
 from callboard_broker.errors import BrokerUnreachableError, EnvelopeError
@@ -63,6 +64,7 @@ class Inbox:
         self._leading = threading.Lock()
         self._changed = threading.Condition()
         self._followers = 0
+        self._spin = Spin()
         self._read_since_trim = [0, 0]
         self._bell, self._bell_rope = os.pipe()
         self._listening = False
@@ -153,7 +155,7 @@ class Inbox:
             return
         try:
             consumer.ask()
-            if not consumer.readable(min(_SHORT_MS, int(remaining * 1000) + 1)):
+            if not self._comes_soon(remaining):
                 self._outbound.collect()
                 if not self._patiently(ready, remaining):
                     consumer.check_silence()
@@ -167,6 +169,14 @@ class Inbox:
                 self._outbound.collect()
             return
         self._hand_out()
+
+    def _comes_soon(self, remaining: float) -> bool:
+        consumer = self._consumer
+        # Where several threads wait, looking again and again would keep the others from running.
+        spins = remaining > 0 and not self._followers and threading.current_thread() is threading.main_thread()
+        if spins and self._spin.until(consumer.readable):
+            return True
+        return consumer.readable(min(_SHORT_MS, int(remaining * 1000) + 1))
 
     def _patiently(self, ready: Callable[[], bool], remaining: float) -> bool:
         """Wait on both connections and for the bell; tell whether the inbox has something."""

@@ -1,0 +1,51 @@
+"""Looking again and again for what is about to come, before sleeping until it does.
+
+To wake a processor that has halted takes longer than all that callboard does for a call. So whoever waits for an
+outcome looks for it for a moment, giving way to everybody else between two looks. Where nobody else has anything to do,
+that costs nobody anything; where others have, or where calls take longer, it is noticed soon and seldom tried again.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: Nanoseconds for which it is looked at most. Most lone calls of quick methods are answered within them.
+_MOMENT: Final = 400_000
+#: Nanoseconds after which giving way has taken so long that there must be too few processors for all.
+_CROWDED: Final = 1_000_000
+#: Waits in which it is not tried at most, after it was in vain.
+_SELDOM: Final = 1024
+
+
+class Spin:
+    """Look again and again as long as that pays; for one thread at a time."""
+
+    __slots__ = ("_left_out", "_pause")
+
+    def __init__(self) -> None:
+        self._pause = 0
+        self._left_out = 0
+
+    def until(self, ready: Callable[[], bool]) -> bool:
+        """Tell whether something is ready within a moment; False at once where trying that has been in vain."""
+        if self._left_out:
+            self._left_out -= 1
+            return False
+        now = time.monotonic_ns()
+        give_up = now + _MOMENT
+        while now < give_up:
+            if ready():
+                self._pause >>= 1
+                return True
+            os.sched_yield()
+            before, now = now, time.monotonic_ns()
+            if now - before > _CROWDED:
+                self._pause = _SELDOM
+                break
+        self._pause = self._left_out = min(2 * self._pause + 1, _SELDOM)
+        return False
