@@ -32,8 +32,8 @@ LARGE: Final = 8192
 STALE_MS: Final = 3_600_000
 _MAC_BYTES: Final = 16
 
-#: Characters that a MAC takes behind a head, with the space before it.
-_MAC_TAIL: Final = 1 + 2 * _MAC_BYTES
+#: What a MAC takes behind a head, with the space before it.
+_TAIL_BYTES: Final = 1 + 2 * _MAC_BYTES
 
 
 class Signer:
@@ -63,15 +63,18 @@ class Signer:
 
     def seal(self, head: bytes, body: bytes) -> bytes:
         """Return a head with the MAC of head and body behind it: how calls and outcomes travel."""
-        mac, size = self._base.copy(), len(body)
-        content = body if size <= LARGE else hashlib.sha256(body).digest()
-        mac.update(b"%d:%b%d:%b" % (len(head), head, size, content))
-        return b"%b %b" % (head, mac.hexdigest().encode())
+        return head + self._tail(head, body)
 
     def unseal(self, sealed: bytes, body: bytes) -> bytes | None:
         """Return the head that `seal` was given; None when that was not us, or for another body."""
-        head = sealed[:-_MAC_TAIL]
-        return head if compare_digest(self.seal(head, body), sealed) else None
+        head = sealed[:-_TAIL_BYTES]
+        return head if compare_digest(self._tail(head, body), sealed[-_TAIL_BYTES:]) else None
+
+    def _tail(self, head: bytes, body: bytes) -> bytes:
+        mac, size = self._base.copy(), len(body)
+        content = body if size <= LARGE else hashlib.sha256(body).digest()
+        mac.update(b"%d:%b%d:%b" % (len(head), head, size, content))
+        return b" " + mac.hexdigest().encode()
 
     def verify(self, fields: Sequence[bytes], body: bytes, mac: bytes) -> bool:
         """Tell whether a MAC is the one that we would have made."""

@@ -45,7 +45,7 @@ class Wire:
     reading or writing it is broken for good, because request and reply could no longer be paired.
     """
 
-    __slots__ = ("__weakref__", "_asked_at", "_pending", "_poll", "_reader", "_socket", "broken")
+    __slots__ = ("__weakref__", "_asked_at", "_hurried", "_least", "_pending", "_poll", "_reader", "_socket", "broken")
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
@@ -55,6 +55,9 @@ class Wire:
         self._poll = select.poll()
         self._poll.register(connected, select.POLLIN)
         self.broken = False
+        #: Bytes that must be there to end a wait, and whether it is to be one from now on.
+        self._least = 1
+        self._hurried = False
         #: Since when something has been asked and nothing has come; 0.0 when something has come since.
         self._asked_at = 0.0
 
@@ -151,8 +154,12 @@ class Wire:
             self.broken = True
             raise
 
-    def receive(self) -> Reply:
+    def receive(self, least: int = 1) -> Reply:
         """Wait for the next reply; an error reply is returned, not raised.
+
+        Args:
+            least: Bytes that must be there before the wait ends for the first time, unless the peer has gone or
+                `hurry` was called: who knows that a short reply will be followed by another need not be woken for it.
 
         Raises:
             BrokerUnreachableError: The connection broke, or nothing came for `SILENCE` seconds.
@@ -160,6 +167,9 @@ class Wire:
         reader = self._reader
         try:
             while (reply := reader.gets()) is False:
+                if least != self._least:
+                    self._wait_for(least)
+                least = 1
                 data = self._socket.recv(_CHUNK)
                 if not data:
                     raise ConnectionResetError("closed by the server")
@@ -202,14 +212,18 @@ class Wire:
         _silence.give_up_with(self, self._asked_at)
         return BrokerUnreachableError("the server has fallen silent")
 
-    def be_patient(self, size: int) -> None:
-        """Have waiting in `receive` last until more than so many bytes are there, the peer has gone, or `hurry`."""
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size + 1)
-
     def hurry(self) -> None:
-        """End the patience, from a signal handler, too: a wait that it interrupted goes on without."""
+        """Have every wait end with the first byte, from a signal handler, too: also the one that it interrupted."""
+        self._hurried = True
         with contextlib.suppress(OSError):  # closed meanwhile
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+            self._wait_for(1)
+
+    def _wait_for(self, least: int) -> None:
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, least)
+        self._least = least
+        if self._hurried and least != 1:
+            # The signal may have come just before.
+            self._wait_for(1)
 
     def available(self) -> list[Reply]:
         """Return the replies that have come, without waiting; error replies are among them.
@@ -377,5 +391,4 @@ def entries(reply: Reply) -> list[tuple[bytes, list[Reply] | None]]:
 
 def stream_entries(reply: Reply) -> list[tuple[bytes, list[Reply] | None]]:
     """Return the entries of an XREAD or XREADGROUP reply over one stream; nil (nothing came) is the empty list."""
-    streams = items(reply)
-    return entries(items(streams[0])[1]) if streams else []
+    return [] if reply is None else reply[0][1]  # type: ignore[index, return-value] # so the server answers these

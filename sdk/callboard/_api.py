@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast, overload
 
 from callboard import _handle, _names, _session
 from callboard import _optionchecks as check
+from callboard._arrival import all_of, some_of
 from callboard._client import Client
 from callboard._ref import ObjectRef
 from callboard._terminal import Terminal
@@ -263,22 +264,7 @@ def _wait_for(refs: Sequence[ObjectRef[Any]], number: int, timeout: float | None
     client.require_open(missing[0])
     client.objects.want(missing)
     deadline = None if timeout is None else time.monotonic() + timeout
-    needed = number - (len(refs) - len(missing))
-    arrived = 0
-    position = 0
-
-    def enough() -> bool:
-        # Each reference is looked at again only until it has arrived, as there may be thousands.
-        nonlocal arrived, position, missing
-        if number == len(refs):
-            while position < len(missing) and missing[position]._result.done:  # noqa: SLF001
-                position += 1
-            return position == len(missing)
-        before = len(missing)
-        missing = [ref for ref in missing if not ref._result.done]  # noqa: SLF001
-        arrived += before - len(missing)
-        return arrived >= needed
-
+    enough = all_of(missing) if number == len(refs) else some_of(missing, number - (len(refs) - len(missing)))
     with client.pausing():
         if deadline is None and why is get:
             client.deadlocks.wait(enough, missing)

@@ -9,6 +9,7 @@ import pytest
 from tests.support import errands
 from tests.support.kinds import KINDS, Swift, create
 from tests.support.mortals import Notes
+from tests.support.stage import Stage
 from tests.support.waiting import wait_until
 
 import callboard
@@ -106,11 +107,15 @@ def delegation(kind: str, notes: Notes, *args: Any) -> Any:
 
 
 @pytest.mark.parametrize("kind", ["serial", "threaded", "async", "task"])
-def test_c6_what_a_call_has_called_is_cancelled(ray: ModuleType, notes: Notes, gate: Path, kind: str) -> None:
+def test_c6_what_a_call_has_called_is_cancelled(
+    ray: ModuleType, on_stage: Stage, notes: Notes, gate: Path, kind: str
+) -> None:
     """What runs there as what waits; others' calls to the same actor go on."""
     hand = create("async", notes, at_once=2)
     ref = delegation(kind, notes, hand, str(gate), ["one", "two", "three"])
     wait_until(lambda: "two began" in notes.lines(), what="two calls to run")
+    mailbox = on_stage.broker.keys.mailbox(hand._actor_id)
+    wait_until(lambda: on_stage.wire.call("XLEN", mailbox) == 3, what="the third to wait")
     other = hand.hold.remote(str(gate), "other")
     ray.cancel(ref)
     with pytest.raises(ray.exceptions.TaskCancelledError):

@@ -84,7 +84,7 @@ class Desk:
             return None
         if self.cancelled:
             self._forget()
-        return self.repeated(call) if call.seq and call.seq in self._caller_of(call).finished else call
+        return self.repeated(call) if call.seq and call.seq in self._caller_of(call.id).finished else call
 
     def repeated(self, call: Call) -> Call | None:
         """Settle a call that came again after it had finished; return it when it is to run again nevertheless.
@@ -99,9 +99,9 @@ class Desk:
         outcome = recovery.outcome(call)
         if outcome is not None:
             sealed, body = outcome
-            self._answer_fully(call, Outcome(call.id, b"", b"", body), self._caller_of(call), sealed)
+            self._answer_fully(call, Outcome(call.id, b"", b"", body), self._caller_of(call.id), sealed)
         elif recovery.runs_again(call):
-            self._caller_of(call).finished.remove(call.seq)
+            self._caller_of(call.id).finished.remove(call.seq)
             return call
         else:
             self.unavailable(call, verdicts.REPEATED)
@@ -111,7 +111,7 @@ class Desk:
         """Tell whether a call that was opened before is still to be run; one that was cancelled is not."""
         if self.cancelled:
             self._forget()
-        return not call.seq or call.seq not in self._caller_of(call).finished
+        return not call.seq or call.seq not in self._caller_of(call.id).finished
 
     def cancel(self, call: bytes, seq: int) -> Command:
         """Have a call not start any more, as its caller has cancelled it; return what tells the caller so.
@@ -119,21 +119,21 @@ class Desk:
         For any thread.
         """
         self.cancelled.append((call, seq))
-        caller = _caller_in(call).decode()
+        caller = call[: call.rfind(b"/")].decode()
         heard = self._broker.seal_outcome(caller, Outcome(call, STATUS_HEARD, b"", b""))
         return calls.tell_caller(self._broker.keys, caller, heard)
 
     def is_cancelled(self, call: Call) -> bool:
         """Tell whether a call that runs has been cancelled; nobody may answer another meanwhile."""
         told = (call.id, call.seq) in tuple(self.cancelled)
-        return told or call.seq in self._caller_of(call).finished
+        return told or call.seq in self._caller_of(call.id).finished
 
     def answer(self, call: Call, outcome: Outcome) -> None:
         """Settle a call with an outcome; nothing waits for the broker here."""
         if not call.seq:
             self._discard(call)
             return
-        caller = self._caller_of(call)
+        caller = self._caller_of(call.id)
         caller.finished.add(call.seq)
         sealed = seal_outcome(caller.signer, outcome)
         if outcome.tokens or call.opts or self._charged:
@@ -157,7 +157,7 @@ class Desk:
         if item.tokens:
             self._hold_first()
         settings = self._settings
-        sealed = seal_outcome(self._caller_of(call).signer, item)
+        sealed = seal_outcome(self._caller_of(call.id).signer, item)
         self._replies.post_command(calls.give(self._broker.keys, settings.actor, settings.token, call, item, sealed))
 
     def fail(self, call: Call, cause: DeathCause) -> None:
@@ -183,7 +183,7 @@ class Desk:
     def _forget(self) -> None:
         while self.cancelled:
             call, seq = self.cancelled.popleft()
-            self._caller_named(_caller_in(call)).finished.add(seq)
+            self._caller_of(call).finished.add(seq)
 
     def _flags(self, call: Call) -> str:
         carries = "c" if call.option("carries") else ""
@@ -221,23 +221,18 @@ class Desk:
         if self.before_answer is not None:
             self.before_answer()
 
-    def _caller_of(self, call: Call) -> Caller:
-        return self._caller_named(_caller_in(call.id))
+    def _caller_of(self, call: bytes) -> Caller:
+        name = call[: call.rfind(b"/")]
+        return self._callers.get(name) or self._new_caller(name)
 
-    def _caller_named(self, name: bytes) -> Caller:
-        caller = self._callers.get(name)
-        if caller is None:
-            if len(self._callers) >= _CALLERS:
-                self._callers.clear()
-            known = name.decode()
-            settings = self._settings
-            caller = self._callers[name] = Caller(
-                self._broker.signer("outcome", known),
-                calls.CommitWriter(self._broker.keys, settings.actor, settings.token, known),
-                self._ledger.of(known),
-            )
+    def _new_caller(self, name: bytes) -> Caller:
+        if len(self._callers) >= _CALLERS:
+            self._callers.clear()
+        known = name.decode()
+        settings = self._settings
+        caller = self._callers[name] = Caller(
+            self._broker.signer("outcome", known),
+            calls.CommitWriter(self._broker.keys, settings.actor, settings.token, known),
+            self._ledger.of(known),
+        )
         return caller
-
-
-def _caller_in(call: bytes) -> bytes:
-    return call[: call.rfind(b"/")]

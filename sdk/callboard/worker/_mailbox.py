@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 #: Calls taken in one read. Bounds what counts as started when the worker is lost with its node.
 _COUNT: Final = 200
 _BLOCK_MS: Final = 10_000
-#: Bytes of the answer to a commit of one call; any answer to a read is longer.
-_LONE_ANSWER: Final = len(b":1\r\n")
+#: More bytes than the answer to a commit of one call has; any answer to a read has them.
+_MORE_THAN_AN_ANSWER: Final = len(b":1\r\n") + 1
 
 
 class Mailbox(Replies):
@@ -101,12 +101,8 @@ class Mailbox(Replies):
                 self._read_answers()
             if self._owed:
                 # Being woken by the answer to a lone commit, only to wait again, would cost as much as running a call.
-                self._wire.be_patient(_LONE_ANSWER)
-                try:
-                    self._before_waiting()
-                    self._read_answers()
-                finally:
-                    self._wire.hurry()
+                self._before_waiting()
+                self._read_answers(least=_MORE_THAN_AN_ANSWER)
             self.waiting = True
             self._before_waiting()
             reply = self._wire.receive()

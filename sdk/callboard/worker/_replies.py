@@ -249,9 +249,9 @@ class Replies:
             self._send()
         return True
 
-    def _read_answers(self) -> None:
+    def _read_answers(self, least: int = 1) -> None:
         while self._owed:
-            self._answered(self._wire.receive())
+            self._answered(self._wire.receive(least))
         self._forget_if_settled()
 
     def _answered(self, reply: Reply) -> None:
