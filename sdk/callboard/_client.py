@@ -23,6 +23,7 @@ from callboard._parking import Parking
 from callboard._reader import BackgroundReader
 from callboard._recovery import Recovery
 from callboard._result import STATUS_LOCAL, Result
+from callboard._spin import Spin
 from callboard._stream import StreamResult
 from callboard._supervision import Supervision
 from callboard._tasks import Tasks
@@ -85,7 +86,7 @@ class Client:
         registered, server = self.asker.pipeline([clients.register(self.keys, identity), WHO_ARE_YOU])
         checked(registered)
         self._leaving = threading.Event()
-        self._of_parent = False
+        self._of_parent = self._confirming = False
         self.recovery = Recovery(self, server_id(server))
         self.outbound = Outbound(self._connect_outbound, self.recovery.recall, self._leaving)
         self.housekeeper = Housekeeper(self._beat, beat_interval)
@@ -112,7 +113,7 @@ class Client:
         self.inside: Callable[[], bytes] | None = None
         #: Entered while a thread waits for outcomes; a worker that runs tasks lends its room to others meanwhile.
         self.pausing: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
-        self._confirming = False
+        self._spin = Spin()
         self.housekeeper.start()
 
     def ask(self, *command: Argument) -> Reply:
@@ -128,10 +129,15 @@ class Client:
 
     def ask_all(self, *commands: Command) -> list[Reply]:
         """Send questions in one packet and return the answers. Raises as `ask` does."""
+        if not commands:
+            return []
         with self.outbound.lock:
             if not self.asker.broken:
                 with contextlib.suppress(BrokerUnreachableError):
-                    return [checked(reply) for reply in self.asker.pipeline(commands)]
+                    self.asker.send(*commands)
+                    self._spin.until(self.asker.readable)
+                    replies = [self.asker.receive() for _ in commands]
+                    return [checked(reply) for reply in replies]
             if self.outbound.closed:
                 raise BrokerUnreachableError("this client has been shut down")
             self.asker.close()

@@ -172,9 +172,7 @@ class Inbox:
 
     def _comes_soon(self, remaining: float) -> bool:
         consumer = self._consumer
-        # Where several threads wait, looking again and again would keep the others from running.
-        spins = remaining > 0 and not self._followers and threading.current_thread() is threading.main_thread()
-        if spins and self._spin.until(consumer.readable):
+        if remaining > 0 and not self._followers and self._spin.until(consumer.readable):
             return True
         return consumer.readable(min(_SHORT_MS, int(remaining * 1000) + 1))
 

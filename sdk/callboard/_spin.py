@@ -8,6 +8,7 @@ that costs nobody anything; where others have, or where calls take longer, it is
 from __future__ import annotations
 
 import os
+import threading
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -23,7 +24,7 @@ _SELDOM: Final = 1024
 
 
 class Spin:
-    """Look again and again as long as that pays; for one thread at a time."""
+    """Look again and again as long as that pays; only in the main thread, as it would keep other threads waiting."""
 
     __slots__ = ("_left_out", "_pause")
 
@@ -33,6 +34,8 @@ class Spin:
 
     def until(self, ready: Callable[[], bool]) -> bool:
         """Tell whether something is ready within a moment; False at once where trying that has been in vain."""
+        if threading.current_thread() is not threading.main_thread():
+            return False
         if self._left_out:
             self._left_out -= 1
             return False

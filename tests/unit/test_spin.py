@@ -1,6 +1,7 @@
 """When a reader looks again and again for what is about to come, and when it leaves that."""
 
 import os
+import threading
 import time
 from collections.abc import Callable
 
@@ -60,6 +61,15 @@ def test_what_comes_soon_is_found_every_time(machine: Machine) -> None:
 def test_what_comes_late_is_looked_for_seldom(machine: Machine) -> None:
     """Calls that take longer do not cost much more than the wait."""
     assert machine.tries(Spin(), 100_000) < 120
+
+
+def test_other_threads_leave_it(machine: Machine) -> None:
+    """They would keep the main thread from running."""
+    spin, found = Spin(), list[bool]()
+    thread = threading.Thread(target=lambda: found.append(spin.until(machine.ready_at(0))))
+    thread.start()
+    thread.join()
+    assert (found, machine.looks) == ([False], 0)
 
 
 def test_a_machine_without_a_free_processor_is_left_alone(machine: Machine) -> None:
