@@ -213,7 +213,7 @@ class Wire:
         return BrokerUnreachableError("the server has fallen silent")
 
     def hurry(self) -> None:
-        """Have every wait end with the first byte, from a signal handler, too: also the one that it interrupted."""
+        """Have every wait end with the first byte from now on, also the one that a signal handler has interrupted."""
         self._hurried = True
         with contextlib.suppress(OSError):  # closed meanwhile
             self._wait_for(1)
