@@ -69,8 +69,10 @@ class Inbox:
         self._bell, self._bell_rope = os.pipe()
         self._listening = False
         self.closed = False
-        #: Why those who wait without a bound would do so for ever; None as long as there is hope.
+        #: Why those who wait without a bound would do so for ever; None as long as there is hope. It is looked for some
+        #: before anybody is told so.
         self.abandoned: str | None = None
+        self.hope: Callable[[], bool] = lambda: False
 
     def wait(self, ready: Callable[[], bool], deadline: float | None) -> bool:
         """Wait until ``ready()`` holds, reading the inbox where nobody else does.
@@ -102,8 +104,9 @@ class Inbox:
                     self._pass_on()
             else:
                 self._follow(remaining)
-            if self.abandoned is not None and deadline is None and not ready():
-                raise RaySystemError(self.abandoned)
+            told = self.abandoned
+            if told is not None and deadline is None and not ready() and not self.hope():
+                raise RaySystemError(told)
         return True
 
     def wake(self) -> None:

@@ -37,7 +37,9 @@ class Supervision:
 
     def __init__(self, client: Client, beat_interval: float) -> None:
         self._client = client
+        client.inbox.hope = self.back
         self._beat_interval = beat_interval
+        self._looking = threading.Lock()
         self._beats: dict[str, int] = {}
         self._known = False
         self._missed = 0
@@ -60,9 +62,7 @@ class Supervision:
 
     def look(self) -> None:
         """Look for a supervisor; when there has been none for too long, tell those who wait without a bound."""
-        if self._found():
-            self._missed = 0
-            self._client.inbox.abandoned = None
+        if self.back():
             return
         self._missed += 1
         if self._missed < _LOOKS:
@@ -73,17 +73,29 @@ class Supervision:
             # The first may be on its way: whoever starts the program first should not lose it.
             _log.warning("%s Calls wait until there is one.", self._words("has been seen yet"))
 
+    def back(self) -> bool:
+        """Tell whether there is a supervisor now; nobody is given up then. For any thread.
+
+        One of another host is seen when it has beaten since the last look, or has come since.
+        """
+        with self._looking:
+            if not self._found():
+                return False
+            self._missed = 0
+            self._client.inbox.abandoned = None
+            return True
+
     def _found(self) -> bool:
-        client, beats = self._client, self._beats
-        self._beats = {}
-        for node in (text(name) for name in items(client.ask("SMEMBERS", client.keys.nodes))):
-            self._known = True
-            record = NodeRecord.decode(mapping(client.ask("HGETALL", client.keys.node(node))))
-            self._beats[node] = record.beat
-            lives = record.host == client.identity.host and host.process_lives(record.pid, record.start_time)
-            if lives or beats.get(node, record.beat) != record.beat:
-                return True
-        return False
+        client, before = self._client, self._beats
+        nodes = [text(name) for name in items(client.ask("SMEMBERS", client.keys.nodes))]
+        stored = client.ask_all(*[("HGETALL", client.keys.node(node)) for node in nodes])
+        records = [NodeRecord.decode(mapping(fields)) for fields in stored]
+        self._known = self._known or bool(nodes)
+        self._beats = {node: record.beat for node, record in zip(nodes, records, strict=True)}
+        return any(before.get(node) != beat for node, beat in self._beats.items()) or any(
+            record.host == client.identity.host and host.process_lives(record.pid, record.start_time)
+            for record in records
+        )
 
     def _abandon(self) -> None:
         words = self._words(f"has shown a heartbeat for {_LOOKS * self._beat_interval:g} s")

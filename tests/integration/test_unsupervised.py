@@ -17,6 +17,7 @@ from tests.support.supervisors import another_supervisor
 from tests.support.waiting import wait_until
 
 import callboard as ray
+from callboard import _session
 
 BOUND = 20
 
@@ -34,7 +35,7 @@ async def awaited(ref: object) -> object:
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_i8_without_any_supervisor_nobody_waits_for_ever(
-    own_stage: Stage, notes: Notes, gate: Path, how: signal.Signals
+    own_stage: Stage, notes: Notes, gate: Path, how: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever waits, in whatever way, is told what to do; the call is not lost, and runs when there is a supervisor."""
     actor: Any = ray.remote(Mortal).options(max_restarts=-1, max_task_retries=-1).remote(str(notes.path))
@@ -59,6 +60,8 @@ def test_i8_without_any_supervisor_nobody_waits_for_ever(
     with pytest.raises(ray.exceptions.GetTimeoutError):
         ray.get(ref, timeout=0.1)
     gate.touch()
+    # What is known of supervisors is as old as it can be.
+    monkeypatch.setattr(_session.client().supervision, "look", lambda: None)
     with another_supervisor(own_stage):
         assert ray.get(ref, timeout=BOUND) == "behind"
         assert ray.get(ref) == asyncio.run(awaited(ref)) == ref.future().result() == "behind"
