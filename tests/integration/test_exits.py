@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -330,10 +331,15 @@ def test_x6_a_constructor_that_raises_on_a_restart(ray: ModuleType, notes: Notes
 
 
 @pytest.mark.parametrize("way", ["os._exit(7)", "SIGKILL", "sys.exit(3)"])
-def test_x6_a_constructor_that_crashes_is_run_again(ray: ModuleType, notes: Notes, way: str) -> None:
+def test_x6_a_constructor_that_crashes_is_run_again(ray: ModuleType, notes: Notes, gate: Path, way: str) -> None:
     """Restarts apply; calls that were waiting are not charged, as none of them had started."""
-    actor = mortal(ray, notes, (way, way, "live"), max_restarts=2)
-    assert ray.get(actor.note.remote("waited"), timeout=BOUND) == "waited"
+    # It begins when the call is there.
+    holder = mortal(ray, Notes(notes.path.with_name("holder")))
+    path = holder.behind.remote(str(gate), str(notes.path))
+    actor = ray.remote(Mortal).options(max_restarts=2).remote(path, (way, way, "live"))
+    waited = actor.note.remote("waited")
+    gate.touch()
+    assert ray.get(waited, timeout=BOUND) == "waited"
     assert notes.count("init") == 3
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests.support.company import Keeper, Maker
 from tests.support.drivers import OtherDriver, other_driver
 from tests.support.holding import BOUND, ENDED
-from tests.support.looking import gone, state, wait_for_death, wait_for_end
+from tests.support.looking import gone, state, wait_for_death, wait_for_end, wait_for_restart
 from tests.support.mortals import Mortal, Notes
 from tests.support.stage import Stage
 from tests.support.waiting import wait_until
@@ -184,6 +184,7 @@ def test_o4_a_detached_actor_outlives_the_driver_that_made_it(ray: ModuleType, n
     ray.shutdown()
     ray.init(namespace=namespace)
     actor = ray.get_actor("kept")
+    wait_for_restart(actor, 1)
     assert ray.get(actor.give.remote(), timeout=BOUND) is None
     assert state(actor).num_restarts == 1
     ray.kill(actor)

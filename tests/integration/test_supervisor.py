@@ -9,7 +9,7 @@ from types import ModuleType
 
 import psutil
 import pytest
-from tests.support.looking import wait_for_end
+from tests.support.looking import wait_for_end, wait_for_restart
 from tests.support.stage import HEARTBEAT_TIMEOUT, Stage
 from tests.support.supervisors import another_supervisor, nodes, supervisor_elsewhere
 from tests.support.waiting import wait_until
@@ -114,6 +114,7 @@ def test_workers_outlive_their_supervisor_and_are_adopted(ray: ModuleType, on_st
         assert record(on_stage, worker._actor_id).num_restarts == 0
         with another_supervisor(on_stage, resources='{"here": 1}'):
             os.kill(pid, signal.SIGKILL)
+            wait_for_restart(worker, 1)
             assert ray.get(worker.count.remote(), timeout=20) == 0
             assert record(on_stage, worker._actor_id).num_restarts == 1
             del worker
