@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Argument: TypeAlias = "bytes | str | int | float"
 Command: TypeAlias = "tuple[Argument, ...]"
+Look: TypeAlias = "Callable[[Callable[[], bool]], object]"
 ReplyError = hiredis.ReplyError
 Reply: TypeAlias = "bytes | int | list[Reply] | hiredis.ReplyError | None"
 
@@ -265,11 +266,13 @@ class Wire:
         self.send(command)
         return checked(self.receive())
 
-    def pipeline(self, commands: Sequence[Command]) -> list[Reply]:
-        """Send commands in one packet and return their replies; error replies are returned, not raised."""
+    def pipeline(self, commands: Sequence[Command], look: Look | None = None) -> list[Reply]:
+        """Send commands in one packet and return the replies, errors among them; ``look`` gets `readable` before."""
         if not commands:
             return []
         self.send(*commands)
+        if look is not None:
+            look(self.readable)
         return [self.receive() for _ in commands]
 
 

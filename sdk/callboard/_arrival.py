@@ -12,12 +12,10 @@ if TYPE_CHECKING:
 
 def all_of(missing: Sequence[ObjectRef[Any]]) -> Callable[[], bool]:
     """Return what tells whether all have an outcome; each is looked at only until it has, as there may be thousands."""
-    position, first = 0, missing[0]._result  # noqa: SLF001
+    position = 0
 
     def all_there() -> bool:
         nonlocal position
-        if first.status is None:
-            return False
         while position < len(missing) and missing[position]._result.status is not None:  # noqa: SLF001
             position += 1
         return position == len(missing)

@@ -129,20 +129,15 @@ class Client:
 
     def ask_all(self, *commands: Command) -> list[Reply]:
         """Send questions in one packet and return the answers. Raises as `ask` does."""
-        if not commands:
-            return []
         with self.outbound.lock:
             if not self.asker.broken:
                 with contextlib.suppress(BrokerUnreachableError):
-                    self.asker.send(*commands)
-                    self._spin.until(self.asker.readable)
-                    replies = [self.asker.receive() for _ in commands]
-                    return [checked(reply) for reply in replies]
+                    return [checked(reply) for reply in self.asker.pipeline(commands, self._spin.until)]
             if self.outbound.closed:
                 raise BrokerUnreachableError("this client has been shut down")
             self.asker.close()
             self.asker = self._connect("ask")
-            return [checked(reply) for reply in self.asker.pipeline(commands)]
+            return [checked(reply) for reply in self.asker.pipeline(commands, self._spin.until)]
 
     def tell(self, actor: str, op: str, call: bytes, number: int) -> None:
         """Tell an actor's worker something about a call of this client, soon."""

@@ -11,7 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from callboard_broker.errors import BrokerError, BrokerRefusedError, BrokerUnreachableError
-from callboard_broker.operations import clients
+from callboard_broker.operations import clients, streams
 from callboard_broker.wire import TRANSIENT, ReplyError, pack, pairs, stream_entries
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from callboard_broker.keys import Keyspace
     from callboard_broker.wire import Wire
 
-#: Milliseconds for which a read blocks in the server; below the wire's bound of silence.
-_BLOCK_MS: Final = 10_000
 #: Entries read at once; one may hold the outcomes of many calls.
 _COUNT: Final = 50
 #: Reads sent at once when outcomes come one by one. When several come together a single read brings more of them.
@@ -149,12 +147,7 @@ class Consumer:
         if isinstance(reply, ReplyError):
             raise _trouble(str(reply))
         self._joined = True
-        self._read = pack(
-            (
-                "XREADGROUP", "GROUP", group, "client", "COUNT", _COUNT, "BLOCK", _BLOCK_MS, "NOACK", "STREAMS",
-                self._keys.inbox(self._client), ">",
-            )
-        )  # fmt: skip
+        self._read = pack(streams.read(self._keys.inbox(self._client), group, "client", _COUNT))
 
 
 def _trouble(refusal: str) -> BrokerError:

@@ -107,7 +107,7 @@ class Caretaker:
         resident.token = record.token
         resident.graceful_timeout = record.graceful_ms / 1000 or house.config.timing.graceful_timeout
         resident.process = process
-        if process is None and record.node == house.node and not record.pid and self._is_to_start(record):
+        if process is None and record.node == house.node and not record.pid and self.starting.unneeded(record) is None:
             # It was begun for this node, which was not told so.
             self.starting.fork(resident)
             return
@@ -137,11 +137,8 @@ class Caretaker:
             signer = house.link.broker.signer("command", record.node)
             house.link.call(*actors.command_node(house.keys, record.node, signer, "look", record.actor_id))
 
-    def _is_to_start(self, record: ActorRecord) -> bool:
-        return decisions.need_not_start(record, self.starting.left(record)) is None
-
     def _look_at_unborn(self, record: ActorRecord, resident: Resident) -> None:
-        cause = decisions.need_not_start(record, self.starting.left(record))
+        cause = self.starting.unneeded(record)
         if cause is None:
             return
         if resident.process is not None or self.starting.forking(resident):

@@ -58,7 +58,7 @@ class Starting:
             return
         if record.state == State.DEPENDENCIES_UNREADY and not record.sealed:
             return
-        cause = decisions.need_not_start(record, self.left(record))
+        cause = self.unneeded(record)
         if cause is not None:
             self.waiting.pop(actor, None)
             self._end(record, cause)
@@ -188,9 +188,10 @@ class Starting:
         request = house.nursery.spawn(config, files["out"], files["err"], name=record.class_name, entry=entry)
         self._requests[request] = (resident, time.monotonic())
 
-    def left(self, record: ActorRecord) -> int:
-        """Return the number of entries in an actor's sealed mailbox."""
-        return integer(self._house.link.call("XLEN", self._house.keys.sealed(record.actor_id)))
+    def unneeded(self, record: ActorRecord) -> DeathCause | None:
+        """Return why an actor that has no process needs none any more; None when it is to be started."""
+        left = integer(self._house.link.call("XLEN", self._house.keys.sealed(record.actor_id)))
+        return decisions.need_not_start(record, left)
 
     def _predecessor_lives(self, record: ActorRecord) -> bool:
         if not record.predecessor:

@@ -9,14 +9,13 @@ from types import ModuleType
 
 import psutil
 import pytest
-from tests.support.looking import wait_for_end, wait_for_restart
+from tests.support.looking import record, wait_for_end, wait_for_restart
 from tests.support.stage import HEARTBEAT_TIMEOUT, Stage
 from tests.support.supervisors import another_supervisor, nodes, supervisor_elsewhere
 from tests.support.waiting import wait_until
 
 import callboard
-from callboard_broker.records import ActorRecord
-from callboard_broker.wire import items, mapping, text
+from callboard_broker.wire import items, text
 
 
 class Worker:
@@ -32,11 +31,6 @@ class Worker:
 
     def node(self) -> str:
         return str(callboard.get_runtime_context().get_node_id())
-
-
-def record(stage: Stage, actor: str) -> ActorRecord:
-    """Read an actor's record."""
-    return ActorRecord.decode(mapping(stage.wire.call("HGETALL", stage.broker.keys.actor(actor))))
 
 
 def test_creations_are_spread_over_supervisors(ray: ModuleType, on_stage: Stage) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.support.looking import state, wait_for_restart
+from tests.support.looking import record, state, wait_for_restart
 from tests.support.mortals import Mortal, Notes
 from tests.support.stage import Stage
 from tests.support.supervisors import another_supervisor
@@ -17,8 +17,8 @@ import callboard as ray
 from callboard._local import SupervisorProcess
 from callboard_broker import ids
 from callboard_broker.operations import actors
-from callboard_broker.records import ActorRecord, State
-from callboard_broker.wire import integer, items, mapping, text
+from callboard_broker.records import State
+from callboard_broker.wire import integer, items, text
 
 BOUND = 20
 
@@ -53,13 +53,12 @@ def test_r4_a_call_that_ran_through_two_takeovers_is_not_run_again(own_stage: St
 
 def begun(stage: Stage, actor: Any, node: str) -> None:
     """Begin another incarnation of an actor, as the supervisor of a node does that forks a process for it next."""
-    keys, link = stage.broker.keys, stage.wire
-    record = ActorRecord.decode(mapping(link.call("HGETALL", keys.actor(actor._actor_id))))
-    where = ("host", record.host)
+    before = record(stage, actor._actor_id)
+    where, token = ("host", before.host), ids.new_token()
     command = actors.start(
-        keys, record, token=ids.new_token(), node=node, where=where, state=State.RESTARTING, restarts=1
+        stage.broker.keys, before, token=token, node=node, where=where, state=State.RESTARTING, restarts=1
     )
-    assert integer(items(link.call(*command))[0]) == record.incarnation + 1
+    assert integer(items(stage.wire.call(*command))[0]) == before.incarnation + 1
 
 
 @contextlib.contextmanager

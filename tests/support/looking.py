@@ -3,11 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+from tests.support.stage import Stage
 from tests.support.waiting import wait_until
 
 from callboard.util import state as state_api
+from callboard_broker.records import ActorRecord
+from callboard_broker.wire import mapping
 
-__all__ = ["death", "gone", "state", "wait_for_death", "wait_for_end", "wait_for_restart"]
+__all__ = ["death", "gone", "record", "state", "wait_for_death", "wait_for_end", "wait_for_restart"]
 
 
 def state(handle: Any) -> Any:
@@ -21,6 +24,11 @@ def state(handle: Any) -> Any:
     found = wait_until(listed, what=f"{handle} to be listed")
     assert len(found) == 1, f"{handle} is listed {len(found)} times"
     return found[0]
+
+
+def record(stage: Stage, actor: str) -> ActorRecord:
+    """Read an actor's record."""
+    return ActorRecord.decode(mapping(stage.wire.call("HGETALL", stage.broker.keys.actor(actor))))
 
 
 def death(handle: Any) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def test_the_rest_of_a_reply_ends_the_wait_however_short_it_is(line: Line) -> No
     """Only the first wait is for more."""
     line.peer.sendall(ANSWER + b"$2\r\nhi\r")
     assert line.wire.receive(MORE) == 1
-    thread, found = line.receiving(MORE - 4)
+    thread, found = line.receiving(1)
     wait_until(asleep(thread), what="the wait for the rest")
     line.peer.sendall(b"\n")
     thread.join(BOUND)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from callboard.worker._replies import Replies
 from callboard.worker._signals import Fenced, Lost
 from callboard_broker.errors import BrokerError, BrokerUnreachableError
-from callboard_broker.operations import actors
+from callboard_broker.operations import actors, streams
 from callboard_broker.wire import TRANSIENT, ReplyError, items, maybe_text, pack, stream_entries, text
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 #: Calls taken in one read. Bounds what counts as started when the worker is lost with its node.
 _COUNT: Final = 200
-_BLOCK_MS: Final = 10_000
 #: More bytes than the answer to a commit of one call has; any answer to a read has them.
 _MORE_THAN_AN_ANSWER: Final = len(b":1\r\n") + 1
 
@@ -155,12 +154,7 @@ class Mailbox(Replies):
         return found
 
     def _pack_read(self) -> bytes:
-        return pack(
-            (
-                "XREADGROUP", "GROUP", self._group, "worker", "COUNT", _COUNT, "BLOCK", _BLOCK_MS, "NOACK", "STREAMS",
-                self._stream, ">",
-            )
-        )  # fmt: skip
+        return pack(streams.read(self._stream, self._group, "worker", _COUNT))
 
     def _refused(self, error: str) -> None:
         if error.startswith(("NOGROUP", "UNBLOCKED", "ERR no such key", "WRONGTYPE")):
