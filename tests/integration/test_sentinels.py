@@ -56,7 +56,7 @@ def test_a_replica_is_not_taken_for_the_primary(servers: Watched, monkeypatch: p
     """A sentinel may name what has become one; there will be another primary soon."""
     with closing(Wire.open(servers.address)) as wire:
         assert text(items(wire.call("ROLE"))[0]) == "master"
-    replica = f"redis://:ours@127.0.0.1:{servers.ports[1]}"
+    replica = f"redis://:ours@{servers.host}:{servers.ports[1]}"
     monkeypatch.setattr(redispy, "primary", lambda _service, _timeout: replica)
     with pytest.raises(BrokerUnreachableError, match="has become a replica"):
         Wire.open(servers.address)

@@ -27,32 +27,33 @@ class Watched:
     """A primary, its replica and their sentinels, with passwords for both kinds.
 
     Attributes:
+        host: Where they are: an address that only this process uses, so that others cannot take their ports.
         pid: Of the first primary.
         ports: Of the servers, the first primary's first.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.ports, self.sentinels = _free_ports(2), _free_ports(_SENTINELS)
-        first, second = self.ports
+        self.host = _own_host()
+        first, second, self._nobody, *self.sentinels = _free_ports(self.host, 3 + _SENTINELS)
+        self.ports = [first, second]
         binary = str(find_server())
         self._guards = [
-            _start([binary, *_server(first)], folder),
-            _start([binary, *_server(second), "--replicaof", f"127.0.0.1 {first}"], folder),
+            _start([binary, *self._server(first)], folder),
+            _start([binary, *self._server(second), "--replicaof", f"{self.host} {first}"], folder),
         ]
         self.pid = self._guards[0].server_pid
         for port in self.ports:
-            wait_until(partial(opens, f"redis://:{_OURS}@127.0.0.1:{port}"), what=f"the server at {port}")
+            wait_until(partial(opens, f"redis://:{_OURS}@{self.host}:{port}"), what=f"the server at {port}")
         for port in self.sentinels:
             config = folder / f"sentinel-{port}.conf"
-            config.write_text(_sentinel(port, first))
+            config.write_text(self._sentinel(port, first))
             self._guards.append(_start([binary, str(config), "--sentinel"], folder))
         wait_until(self._complete, what="the sentinels to know each other and the replica", timeout=30)
 
     @property
     def address(self) -> str:
         """Return what programs are told; the first sentinel named in it is none."""
-        (nobody,) = _free_ports(1)
-        places = ",".join(f"127.0.0.1:{port}" for port in (nobody, *self.sentinels))
+        places = ",".join(f"{self.host}:{port}" for port in (self._nobody, *self.sentinels))
         return f"redis+sentinel://:{_OURS}@{places}/{_SERVICE}?sentinel_password={_THEIRS}"
 
     def primary(self) -> int:
@@ -76,13 +77,38 @@ class Watched:
             for _, replicas in known
         )
 
-    @staticmethod
-    def _ask(port: int, what: str) -> Reply:
+    def _ask(self, port: int, what: str) -> Reply:
         try:
-            with contextlib.closing(Wire.open(f"redis://:{_THEIRS}@127.0.0.1:{port}")) as wire:
+            with contextlib.closing(Wire.open(f"redis://:{_THEIRS}@{self.host}:{port}")) as wire:
                 return wire.call("SENTINEL", what, _SERVICE)
         except BrokerUnreachableError:
             return []
+
+    def _server(self, port: int) -> list[str]:
+        options = {
+            "port": f"{port}",
+            "bind": self.host,
+            "save": "",
+            "requirepass": _OURS,
+            "masterauth": _OURS,
+            "replica-announce-ip": self.host,
+            "repl-diskless-sync-delay": "0",
+            "maxmemory-policy": "noeviction",
+        }
+        return [word for name, value in options.items() for word in (f"--{name}", value)]
+
+    def _sentinel(self, port: int, primary: int) -> str:
+        return f"""
+port {port}
+bind {self.host}
+requirepass {_THEIRS}
+sentinel announce-ip {self.host}
+sentinel sentinel-pass {_THEIRS}
+sentinel monitor {_SERVICE} {self.host} {primary} 2
+sentinel auth-pass {_SERVICE} {_OURS}
+sentinel down-after-milliseconds {_SERVICE} 500
+sentinel failover-timeout {_SERVICE} 3000
+"""
 
 
 @contextlib.contextmanager
@@ -101,32 +127,6 @@ def _start(command: list[str], folder: Path) -> Guard:
     return Guard.start([*command, "--dir", str(place)], place, remove=True)
 
 
-def _server(port: int) -> list[str]:
-    options = {
-        "port": f"{port}",
-        "bind": "127.0.0.1",
-        "save": "",
-        "requirepass": _OURS,
-        "masterauth": _OURS,
-        "repl-diskless-sync-delay": "0",
-        "maxmemory-policy": "noeviction",
-    }
-    return [word for name, value in options.items() for word in (f"--{name}", value)]
-
-
-def _sentinel(port: int, primary: int) -> str:
-    return f"""
-port {port}
-bind 127.0.0.1
-requirepass {_THEIRS}
-sentinel sentinel-pass {_THEIRS}
-sentinel monitor {_SERVICE} 127.0.0.1 {primary} 2
-sentinel auth-pass {_SERVICE} {_OURS}
-sentinel down-after-milliseconds {_SERVICE} 500
-sentinel failover-timeout {_SERVICE} 3000
-"""
-
-
 def opens(address: str) -> bool:
     """Tell whether a server answers at an address."""
     try:
@@ -136,9 +136,14 @@ def opens(address: str) -> bool:
     return True
 
 
-def _free_ports(number: int) -> list[int]:
+def _own_host() -> str:
+    pid = os.getpid()
+    return f"127.{1 + (pid >> 16)}.{pid >> 8 & 255}.{pid & 255}"
+
+
+def _free_ports(host: str, number: int) -> list[int]:
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(number)]
         for each in sockets:
-            each.bind(("127.0.0.1", 0))
+            each.bind((host, 0))
         return [int(each.getsockname()[1]) for each in sockets]
