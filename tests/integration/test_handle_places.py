@@ -72,6 +72,8 @@ def _in_the_constructor_arguments_of_another(place: Place) -> Callable[[], objec
 
 def _in_an_object_that_another_has(place: Place) -> Callable[[], object]:
     place.keep([place.ray.put([place.new()])])
+    # Or the object that comes back is the very one that was put.
+    wait_until(lambda: place.me() not in place.holders(), what="the driver to have let go")
     refs = [place.keeper.give.remote()]
     place.ray.wait(refs, timeout=BOUND)
     (inner,) = place.ray.get(refs[0], timeout=BOUND)
