@@ -29,19 +29,19 @@ _FIELD: Final = "waits_for"
 
 
 class _Wait(NamedTuple):
-    """One actor's wait for one call.
+    """One actor's wait for calls of another.
 
     Attributes:
         actor: Who waits.
         told: What its record says, whole.
-        target: Whose call it waits for.
-        entry: The call's entry in that actor's mailbox.
+        target: Whose calls it waits for.
+        entries: Their entries in that actor's mailbox.
     """
 
     actor: str
     told: str
     target: str
-    entry: str
+    entries: list[str]
 
 
 class Deadlocks:
@@ -72,7 +72,7 @@ class Deadlocks:
             return inbox.wait(enough, None)
         self._client.ask("HSET", record, _FIELD, told)
         try:
-            cycle = self._cycle(_waits(self._actor, told), [])
+            cycle = self._cycle(_waits(self._actor, told))
             if cycle and self._lasts(cycle) and not enough():
                 raise DeadlockError(self._words(cycle))
             return inbox.wait(enough, None)
@@ -82,40 +82,52 @@ class Deadlocks:
     def _told(self, refs: Sequence[ObjectRef[Any]]) -> str:
         self._client.outbound.flush()
         open_calls = [ref._result.sent for ref in refs if not ref._result.done]  # noqa: SLF001
-        calls = [f"{sent.actor} {sent.entry.decode()}" for sent in open_calls if isinstance(sent, Sent)]
-        return " ".join([self._client.id, *dict.fromkeys(calls)]) if calls else ""
+        calls: dict[str, list[str]] = {}
+        for sent in open_calls:
+            if isinstance(sent, Sent):
+                calls.setdefault(sent.actor, []).append(sent.entry.decode())
+        return " ".join([self._client.id, *(f"{actor}:{','.join(calls[actor])}" for actor in calls)]) if calls else ""
 
-    def _cycle(self, waits: list[_Wait], path: list[_Wait]) -> list[_Wait]:
-        """Return waits that lead from the last of a path to this actor; none when there are none."""
-        for wait in waits:
-            if wait.target == self._actor:
-                return [*path, wait]
-            if all(wait.target != passed.target for passed in path):
-                found = self._cycle(self._waits_of(wait.target), [*path, wait])
-                if found:
-                    return found
+    def _cycle(self, waits: list[_Wait]) -> list[_Wait]:
+        """Return the shortest way of waits from this actor back to it; none when there is none.
+
+        One question for all actors that are equally far away; each is asked once, however many wait for it.
+        """
+        ways, asked = {wait.target: [wait] for wait in waits}, set[str]()
+        while ways:
+            if self._actor in ways:
+                return ways[self._actor]
+            asked |= ways.keys()
+            ways = {
+                wait.target: [*ways[wait.actor], wait]
+                for wait in self._waits_of(list(ways))
+                if wait.target not in asked
+            }
         return []
 
-    def _waits_of(self, actor: str) -> list[_Wait]:
-        reply = self._client.ask("HMGET", self._client.keys.actor(actor), "token", _FIELD)
-        token, told = (maybe_text(part) for part in items(reply))
-        # What an incarnation before the present one left does not count.
-        mine = told is not None and told.partition(" ")[0] == ids.worker_client_id(actor, token or "")
-        return _waits(actor, told) if told and mine else []
+    def _waits_of(self, actors: list[str]) -> list[_Wait]:
+        keys, found = self._client.keys, []
+        replies = self._client.ask_all(*[("HMGET", keys.actor(actor), "token", _FIELD) for actor in actors])
+        for actor, reply in zip(actors, replies, strict=True):
+            token, told = (maybe_text(part) for part in items(reply))
+            # What an incarnation before the present one left does not count.
+            if told is not None and told.partition(" ")[0] == ids.worker_client_id(actor, token or ""):
+                found += _waits(actor, told)
+        return found
 
     def _lasts(self, cycle: list[_Wait]) -> bool:
-        """Tell whether all of it is true at once: each call is outstanding, and each actor still waits as before."""
-        return all(self._is_outstanding(wait) for wait in cycle) and all(
-            wait.told == maybe_text(self._client.ask("HGET", self._client.keys.actor(wait.actor), _FIELD))
-            for wait in cycle
-        )
+        """Tell whether all of it is true at once: calls are outstanding, and each actor still waits as before."""
+        if not all(self._is_outstanding(wait) for wait in cycle):
+            return False
+        keys = self._client.keys
+        told = self._client.ask_all(*[("HGET", keys.actor(wait.actor), _FIELD) for wait in cycle])
+        return [maybe_text(reply) for reply in told] == [wait.told for wait in cycle]
 
     def _is_outstanding(self, wait: _Wait) -> bool:
         keys = self._client.keys
-        return any(
-            items(self._client.ask("XRANGE", stream(wait.target), wait.entry, wait.entry))
-            for stream in (keys.mailbox, keys.sealed)
-        )
+        mailboxes = (keys.mailbox(wait.target), keys.sealed(wait.target))
+        questions = [("XRANGE", mailbox, entry, entry) for mailbox in mailboxes for entry in wait.entries]
+        return any(map(items, self._client.ask_all(*questions)))
 
     def _words(self, cycle: list[_Wait]) -> str:
         first, *others = [self._name(wait.actor) for wait in cycle]
@@ -130,5 +142,6 @@ class Deadlocks:
 
 
 def _waits(actor: str, told: str) -> list[_Wait]:
-    _, *calls = told.split()
-    return [_Wait(actor, told, target, entry) for target, entry in zip(calls[::2], calls[1::2], strict=True)]
+    _, *targets = told.split(" ")
+    parts = (target.partition(":") for target in targets)
+    return [_Wait(actor, told, target, entries.split(",")) for target, _, entries in parts]

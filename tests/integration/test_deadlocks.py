@@ -1,5 +1,6 @@
 """C7: actors that would wait for each other for ever."""
 
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -32,6 +33,10 @@ class Link:
     def ask_both(self, other: Any, times: int) -> int:
         """Ask two."""
         return sum(callboard.get([other.ask.remote(0), self._next.ask.remote(times)]))
+
+    def ask_often(self, gate: str, number: int) -> int:
+        """Ask the next one many times at once, while it waits for a gate."""
+        return sum(callboard.get([self._next.hold.remote(gate, 0), *(self._next.ask.remote(0) for _ in range(number))]))
 
     def hold(self, gate: str, times: int) -> int:
         """Wait for a gate before asking."""
@@ -92,6 +97,26 @@ def test_c7_calls_that_have_ended_make_no_cycle(ray: ModuleType, on_stage: Stage
     gate.touch()
     assert ray.get([slow, both, back], timeout=BOUND) == [0, 0, 1]
     release(ray, [first, second, third])
+
+
+def test_c7_who_waits_for_many_calls_of_one_asks_once(ray: ModuleType, on_stage: Stage, gate: Path) -> None:
+    """A wait costs no more for having many calls: each question would wake the server and be paid by all others."""
+    first, second = ring(ray, 2)
+    record = on_stage.broker.keys.actor(first._actor_id)
+    before = _lookups(on_stage)
+    often = first.ask_often.remote(str(gate), 200)
+    wait_until(lambda: maybe_text(on_stage.wire.call("HGET", record, "waits_for")), what="the wait to be written")
+    gate.touch()
+    assert ray.get(often, timeout=BOUND) == 0
+    assert _lookups(on_stage) - before < 100
+    release(ray, [first, second])
+
+
+def _lookups(stage: Stage) -> int:
+    told = stage.wire.call("INFO", "commandstats")
+    assert isinstance(told, bytes)
+    (calls,) = re.findall(rb"cmdstat_hmget:calls=(\d+)", told)
+    return int(calls)
 
 
 def test_c7_a_wait_with_a_timeout_is_left_alone(ray: ModuleType) -> None:
