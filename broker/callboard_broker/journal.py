@@ -53,9 +53,8 @@ class Journal:
         end = begin + _HEAD + length
         if end >= SIZE:
             return False
-        self._map[end] = 0
-        self._map[begin + _HEAD : end] = command
-        _LENGTH.pack_into(self._map, begin + 1, length)
+        # With the end behind it.
+        self._map[begin + 1 : end + 1] = b"%b%b\0" % (_LENGTH.pack(length), command)
         self._map[begin] = 1
         self._end = end
         return True

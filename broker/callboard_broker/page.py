@@ -4,7 +4,7 @@ One file in /dev/shm per incarnation, mapped by both. The worker writes, the sup
 are little endian; times are CLOCK_MONOTONIC in nanoseconds, comparable between processes of one host.
 
     offset  size  what
-    0       8     magic and version: "cb-page2"
+    0       8     magic and version: "cb-page3"
     8       1     phase (Phase)
     9       1     turn: bit 0 = a call runs, bit 1 = which call record counts, bits 2 to 7 count on
     10      1     pausing: 1 = the running task waits for others
@@ -15,10 +15,10 @@ are little endian; times are CLOCK_MONOTONIC in nanoseconds, comparable between 
     32      8     connection id of the worker at the broker
     40      24    unused
     64      256   exit note: length byte, UTF-8 (the worker's own last words)
-    320     96    call record 0: entry ms (8), entry sequence (8), started at (8), method: length byte, UTF-8 (64),
-                  unused (8)
-    416     96    call record 1: the same
-    512     64 n  slots: entry ms (8), entry sequence (8), method: length byte, UTF-8 (40), state (1: 0 = free,
+    320     120   call record 0: started at (8), entry: length byte, as the server writes it (48), method: length byte,
+                  UTF-8 (64)
+    440     120   call record 1: the same
+    576     64 n  slots: entry ms (8), entry sequence (8), method: length byte, UTF-8 (40), state (1: 0 = free,
                   1 = started), unused (7)
 
 A worker can be killed between any two stores. Therefore whatever belongs together becomes valid by one store of one
@@ -49,14 +49,14 @@ Entry = tuple[int, int]
 """A stream entry id: milliseconds, sequence. (0, 0) is before all entries."""
 
 PAGE_SIZE = 4096
-_MAGIC = b"cb-page2"
+_MAGIC = b"cb-page3"
 _PHASE, _TURN, _PAUSING, _SLOT_COUNT, _BEAT, _ENDING, _CONNECTION = 8, 9, 10, 12, 16, 24, 32
-_NOTE, _CALLS, _SLOTS = 64, 320, 512
+_NOTE, _CALLS, _SLOTS = 64, 320, 576
 _NOTE_LENGTH = 255
 _FREE, _STARTED = 0, 1
 _NUMBER = struct.Struct("<Q")
 _COUNT = struct.Struct("<I")
-_CALL = struct.Struct("<QQQ64p8x")
+_CALL = struct.Struct("<Q48p64p")
 _SLOT = struct.Struct("<QQ40pB7x")
 _SLOT_STATE = 56
 #: The turn's bit 1, times this, is the offset of a call record from the first.
@@ -87,9 +87,8 @@ class Started(NamedTuple):
 
 
 class _Call(NamedTuple):
-    ms: int
-    seq: int
     since: int
+    entry: bytes
     method: bytes
 
 
@@ -169,14 +168,19 @@ class StatusPage:
 
     # The writer's side.
 
-    def call_started(self, ms: int, seq: int, method: bytes) -> None:
+    def call_started(self, entry: bytes, since: int, method: bytes) -> None:
         """Note that a serial actor starts the call of a stream entry; about half a microsecond.
 
         Guarantees that the note survives the death of this process as soon as this returns. The method is cut at 63
         bytes. Not for several threads at once: those claim slots.
+
+        Args:
+            entry: As the server writes it; nothing for a call that is in no stream.
+            since: Monotonic nanoseconds.
+            method: UTF-8.
         """
         turn = self._turn = (self._turn + 2) & 0xFE
-        self._pack_call(self._map, _CALLS + (turn & 2) * _RECORD_STEP, ms, seq, time.monotonic_ns(), method)
+        self._pack_call(self._map, _CALLS + (turn & 2) * _RECORD_STEP, since, entry, method)
         self._map[_TURN] = turn | 1
 
     def call_finished(self) -> None:
@@ -283,7 +287,8 @@ class StatusPage:
         commit was acknowledged. For a living one it is a glance: slots change while they are read.
         """
         call = self._call()
-        return Started((call.ms, call.seq), tuple((ms, seq) for ms, seq, _ in self._claimed()))
+        ms, _, seq = call.entry.partition(b"-")
+        return Started((int(ms or 0), int(seq or 0)), tuple((ms, seq) for ms, seq, _ in self._claimed()))
 
     def running(self) -> list[str]:
         """Return the methods of the calls that run, in no order: a glance, as with `started_entries`."""

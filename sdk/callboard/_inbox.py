@@ -65,7 +65,8 @@ class Inbox:
         self._changed = threading.Condition()
         self._followers = 0
         self._spin = Spin()
-        self._read_since_trim = [0, 0]
+        #: Outcomes that were read since the last time that the inbox was trimmed, and bytes of them.
+        self._untrimmed, self._untrimmed_bytes = 0, 0
         self._bell, self._bell_rope = os.pipe()
         self._listening = False
         self.closed = False
@@ -203,6 +204,8 @@ class Inbox:
 
     def _hand_out(self) -> None:
         arrived = self._consumer.arrived
+        self._untrimmed += len(arrived)
+        self._untrimmed_bytes += sum([len(body) for _, body in arrived])
         while arrived:
             try:
                 self._hand_over(*arrived[0])
@@ -211,15 +214,13 @@ class Inbox:
                 arrived.popleft()
                 raise
             arrived.popleft()
-        if self._read_since_trim[0] >= _TRIM_COUNT or self._read_since_trim[1] >= _TRIM_BYTES:
-            self._read_since_trim = [0, 0]
+        if self._untrimmed >= _TRIM_COUNT or self._untrimmed_bytes >= _TRIM_BYTES:
+            self._untrimmed = self._untrimmed_bytes = 0
             milliseconds, _, number = self._consumer.last.partition(b"-")
             beyond = b"%s-%d" % (milliseconds, int(number) + 1)
             self._outbound.post(("XTRIM", self._key, "MINID", beyond))
 
     def _hand_over(self, sealed: bytes, body: bytes) -> None:
-        self._read_since_trim[0] += 1
-        self._read_since_trim[1] += len(body)
         try:
             outcome = open_outcome(self._signer, sealed, body)
         except EnvelopeError as error:

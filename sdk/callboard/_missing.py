@@ -39,6 +39,9 @@ class Missing:
             BrokerError: Nobody answers, or what is there is no mailbox.
         """
         client = self._client
+        if not client.pending:
+            self._suspects.clear()
+            return
         oldest: dict[str, tuple[bytes, Sent]] = {}
         client.outbound.flush()
         self._read_about_suspects()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from callboard import _failures, _serde
@@ -80,7 +81,7 @@ class Result:
         self.forcible = False
         #: The call that made this one, in a process that runs calls.
         self.parent = b""
-        self._callbacks: list[Callable[[], None]] | None = None
+        self._callbacks: deque[Callable[[], None]] | None = None
 
     @property
     def done(self) -> bool:
@@ -94,19 +95,29 @@ class Result:
         self.body = body
         self.keep = keep
         self.sent = None
-        with _registering:
-            self.status = status
-            callbacks, self._callbacks = self._callbacks, None
-        for callback in callbacks or ():
-            callback()
+        self.status = status
+        if self._callbacks:
+            self._call_back()
 
     def on_done(self, callback: Callable[[], None]) -> None:
         """Run a callback once there is an outcome: now, or in the thread that brings it."""
         with _registering:
-            if self.status is None:
-                self._callbacks = [*(self._callbacks or ()), callback]
+            callbacks = self._callbacks
+            if callbacks is None:
+                callbacks = self._callbacks = deque()
+        callbacks.append(callback)
+        # Whoever resolves it looks for callbacks afterwards: either that one sees ours, or we see that it is resolved.
+        if self.status is not None:
+            self._call_back()
+
+    def _call_back(self) -> None:
+        while self._callbacks:
+            try:
+                callback = self._callbacks.popleft()
+            except IndexError:
+                # Another thread has taken the last one meanwhile.
                 return
-        callback()
+            callback()
 
     def value(self) -> Any:
         """Return what the call returned, freshly unpickled, or raise what it raised.

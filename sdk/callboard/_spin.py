@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 #: Nanoseconds for which it is looked at most. Most lone calls of quick methods are answered within them.
 _MOMENT: Final = 400_000
-#: Nanoseconds after which giving way has taken so long that there must be too few processors for all.
+#: Nanoseconds after which giving way has taken so long that there are too few processors for all, at least just now.
 _CROWDED: Final = 1_000_000
 #: Waits in which it is not tried at most, after it was in vain.
 _SELDOM: Final = 1024
@@ -48,7 +48,7 @@ class Spin:
             os.sched_yield()
             before, now = now, time.monotonic_ns()
             if now - before > _CROWDED:
-                self._pause = _SELDOM
+                self._pause = 4 * self._pause + 3
                 break
         self._pause = self._left_out = min(2 * self._pause + 1, _SELDOM)
         return False

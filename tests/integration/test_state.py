@@ -140,13 +140,13 @@ def test_l1_the_current_call_is_read_from_the_status_page(board: Board, monkeypa
     far = board.alive(node=board.node(host="elsewhere"))
     paths = [page_path(actor.actor_id, actor.token) for actor in (record, far)]
     page = StatusPage.create(paths[0])
-    StatusPage.create(paths[1]).call_started(1, 0, b"far")
+    StatusPage.create(paths[1]).call_started(b"1-0", 1, b"far")
 
     def current() -> list[tuple[str, str | None]]:
         return [(actor.actor_id, actor.current_call) for actor in state.list_actors(detail=True) if actor.current_call]
 
     assert current() == []
-    page.call_started(1, 0, b"work")
+    page.call_started(b"1-0", 1, b"work")
     assert current() == [(record.actor_id, "work")]
     assert len(state.list_actors(filters=[("current_call", "=", "work")])) == 1
     page.call_finished()

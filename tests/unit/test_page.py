@@ -39,7 +39,7 @@ def test_the_last_call_counts(tmp_path_factory: pytest.TempPathFactory, calls: l
     writer, reader = StatusPage.create(path), StatusPage.open(path)
     for ms, seq, method in calls:
         before = time.monotonic_ns()
-        writer.call_started(ms, seq, method.encode())
+        writer.call_started(b"%d-%d" % (ms, seq), time.monotonic_ns(), method.encode())
         assert before <= reader.running_since <= time.monotonic_ns()
         assert reader.started_entries().watermark == (ms, seq)
         assert reader.method == method.encode()[:63].decode(errors="ignore")
@@ -54,16 +54,16 @@ def test_many_turns_do_not_mix_records(pair: tuple[StatusPage, StatusPage]) -> N
     """The turn wraps without showing an older call."""
     writer, reader = pair
     for number in range(1000):
-        writer.call_started(number, number, b"%d" % number)
+        writer.call_started(b"%d-%d" % (number, number), 1, b"%d" % number)
         assert (reader.started_entries().watermark, reader.method) == ((number, number), str(number))
 
 
 def test_a_call_that_is_half_written_does_not_count(pair: tuple[StatusPage, StatusPage]) -> None:
     """Killed before the last store, the writer leaves the call before."""
     writer, reader = pair
-    writer.call_started(1, 1, b"first")
+    writer.call_started(b"1-1", 1, b"first")
     turn = writer._map[page_module._TURN]
-    writer.call_started(2, 2, b"second")
+    writer.call_started(b"2-2", 1, b"second")
     writer._map[page_module._TURN] = turn
     assert (reader.started_entries().watermark, reader.method) == ((1, 1), "first")
 
@@ -71,7 +71,7 @@ def test_a_call_that_is_half_written_does_not_count(pair: tuple[StatusPage, Stat
 def test_long_texts_are_cut(pair: tuple[StatusPage, StatusPage]) -> None:
     """What does not fit is cut between characters, and the fields beside it stay."""
     writer, reader = pair
-    writer.call_started(1, 2, ("ü" * 40).encode())
+    writer.call_started(b"1-2", 1, ("ü" * 40).encode())
     writer.leave_note("é" * 300)
     assert (reader.method, reader.note) == ("ü" * 31, "é" * 127)
     writer.leave_note("SystemExit: 3")
@@ -128,7 +128,7 @@ def test_l1_what_runs_is_named(pair: tuple[StatusPage, StatusPage]) -> None:
     """The call of a serial actor, and those in slots; a long name is cut between characters."""
     writer, reader = pair
     assert reader.running() == []
-    writer.call_started(1, 0, b"serial")
+    writer.call_started(b"1-0", 1, b"serial")
     slot = writer.slot_claim((2, 0), ("ü" * 40).encode())
     assert reader.running() == ["serial", "ü" * 19]
     writer.call_finished()
@@ -154,7 +154,7 @@ def test_a_page_outlives_its_writer(tmp_path: Path) -> None:
     pid = os.fork()
     if pid == 0:
         page = StatusPage.create(path)
-        page.call_started(5, 6, b"fatal")
+        page.call_started(b"5-6", 1, b"fatal")
         page.slot_claim((7, 8), b"m")
         page.beat()
         signal.pause()
@@ -172,7 +172,7 @@ def test_readers_cannot_write(pair: tuple[StatusPage, StatusPage]) -> None:
         pair[1].beat()
 
 
-@pytest.mark.parametrize("content", [b"", b"cb-page1", b"\0" * PAGE_SIZE, b"cb-page2".ljust(PAGE_SIZE, b"\0")])
+@pytest.mark.parametrize("content", [b"", b"cb-page2", b"\0" * PAGE_SIZE, b"cb-page3".ljust(PAGE_SIZE, b"\0")])
 def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
     """A file of another size, kind or version is no page."""
     path = tmp_path / "page"

@@ -144,6 +144,13 @@ class CommitWriter:
             keys.seen(actor), keys.inbox(caller), token, caller,
         )  # fmt: skip
 
+    def alone(self, finished: bytes, outcome: tuple[bytes, bytes, bytes]) -> bytes:
+        """Return the packed command that settles one call, as `command` does."""
+        entry, sealed, body = outcome
+        return _ALONE % (
+            self._fixed, len(finished), finished, len(entry), entry, len(sealed), sealed, len(body), body
+        )  # fmt: skip
+
     def command(self, finished: bytes, outcomes: Sequence[tuple[bytes, bytes, bytes]]) -> bytes:
         """Return the packed command that settles calls, at most `BATCH` of them.
 
@@ -152,10 +159,7 @@ class CommitWriter:
             outcomes: Of each call its entry id, and the sealed head and body of its outcome.
         """
         if len(outcomes) == 1:
-            ((entry, sealed, body),) = outcomes
-            return _ALONE % (
-                self._fixed, len(finished), finished, len(entry), entry, len(sealed), sealed, len(body), body
-            )  # fmt: skip
+            return self.alone(finished, outcomes[0])
         count = self.FIXED + 3 * len(outcomes)
         parts = [b"*%d\r\n%b$%d\r\n%b\r\n" % (count, self._fixed, len(finished), finished)]
         parts += [b"$%d\r\n%b\r\n" % (len(entry), entry) for entry, _, _ in outcomes]

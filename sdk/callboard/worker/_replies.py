@@ -128,10 +128,10 @@ class Replies:
             Lost: The broker could not be reached for too long.
         """
         with self._sending:
-            secured, buffer = True, self._buffer
-            for at in range(self._journaled, len(buffer)):
-                secured = secured and self._journal.add(_alone(buffer[at]))
-            self._journaled = len(buffer)
+            secured = True
+            for collected in self._buffer[self._journaled :]:
+                secured = self._journal.add(_alone(collected)) and secured
+            self._journaled = len(self._buffer)
         if not secured:
             self.finish()
 
@@ -337,7 +337,7 @@ def _commits(collected: list[_Collected]) -> list[bytes]:
 
 def _alone(collected: _Collected) -> bytes:
     caller, finished, outcome = collected
-    return finished if caller is None else caller.writer.command(finished, [outcome])
+    return finished if caller is None else caller.writer.alone(finished, outcome)
 
 
 def _answer(reply: Reply) -> Reply:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import socket
+from types import GeneratorType
 from typing import TYPE_CHECKING, Any, Final
 
 from callboard import _failures, _retry_policy, _serde, _session
@@ -58,7 +59,7 @@ class Runner:
         while True:
             try:
                 value = method(*args, **kwargs)
-                if inspect.isgenerator(value) or (call.opts and call.streams):
+                if isinstance(value, GeneratorType) or (call.opts and call.streams):
                     value = self._stream(call, value) if call.streams else list(value)
                 break
             except (SystemExit, Departure):

@@ -134,12 +134,11 @@ class SerialExecutor:
         self._mailbox.secure(at_once=method in self._slow)
         if self._desk.cancelled and not self._desk.open_still(call):
             return True
-        dash = entry.find(b"-")
         began = time.monotonic_ns()
         if began > self._watch.certain_until:
             # Stopped for long, perhaps: another may run this call by now.
             self._mailbox.confirm()
-        self._page.call_started(int(entry[:dash]), int(entry[dash + 1 :]), method.encode())
+        self._page.call_started(entry, began, method.encode())
         self._running = call
         if self._leaves_with_the_call():
             # Told so since the last look; from here on being told interrupts the call.

@@ -197,11 +197,11 @@ class TaskLife:
             self._must_leave = True
 
     def _run(self, call: Call, sha: str, name: str) -> Outcome | None:
-        self._page.call_started(0, 1, b"")
+        self._page.call_started(b"", time.monotonic_ns(), b"")
         try:
             function = self._function(call, sha)
             # What it writes is shown under its name.
-            self._page.call_started(0, 1, call.method.encode())
+            self._page.call_started(b"", time.monotonic_ns(), call.method.encode())
             runner = self._runner = self._runner_of(SimpleNamespace(**{call.method: function}))
             runner.give = self._give
             self._running = _context.Running(call.id, name, f"{function.__module__}.{function.__qualname__}", False)
