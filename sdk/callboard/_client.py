@@ -297,6 +297,17 @@ class Client:
         self.outbound.flush()
 
     def _beat(self) -> None:
+        # An actor counts as alive as long as its incarnation: it only asks whether what it waits for can still come.
+        if self.pending or not self.identity.actor:
+            self._show_life()
+        self.outbound.collect()
+        self.missing.look()
+        self.parking.tidy()
+        if self.identity.kind == "driver":
+            # A worker whose supervisor is gone leaves by itself.
+            self.supervision.look()
+
+    def _show_life(self) -> None:
         try:
             self.ask(*clients.beat_client(self.keys, self.id))
         except BrokerRefusedError as refusal:
@@ -306,12 +317,6 @@ class Client:
             _log.error("%s", refusal)
             self._abandon(self.verdicts.gone(str(refusal)))
             self.inbox.wake()
-        self.outbound.collect()
-        self.missing.look()
-        self.parking.tidy()
-        if self.identity.kind == "driver":
-            # A worker whose supervisor is gone leaves by itself.
-            self.supervision.look()
 
     def _connect_outbound(self) -> Wire:
         wire = self._connect("out")

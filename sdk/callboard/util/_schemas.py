@@ -135,7 +135,7 @@ class ClientState(StateSchema):
         actor_id: For a worker: the actor that it is; otherwise None.
         node_id: For a worker: its node; otherwise None.
         host: Identity of the host and its pid namespace.
-        heartbeat: Counter; only its moving means anything.
+        heartbeat: Counter; only its moving means anything. That of an actor only moves while it waits for something.
         inbox_length: Outcomes that it has not taken yet.
         holdings: How many actors, handles, objects and classes are kept for it.
     """
