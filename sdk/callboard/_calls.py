@@ -269,7 +269,7 @@ class Calls:
             # Looked up, not kept by what waits for this reply: a result that nobody has any more is to go.
             result = self._pending.get(call)
             if result is not None:
-                result.sent = Sent(actor, reply, seq, command, targets)
+                result.went = (actor, reply, seq, command, targets)
             return
         verdicts, aftermath = self._client.verdicts, self._outbound.aftermath
         if isinstance(reply, ReplyError):

@@ -42,32 +42,43 @@ class Missing:
         if not client.pending:
             self._suspects.clear()
             return
-        oldest: dict[str, tuple[bytes, Sent]] = {}
         client.outbound.flush()
         self._read_about_suspects()
+        oldest = self._oldest()
+        missing = dict(self._missing(islice(oldest.values(), _BATCH)))
+        actors = {sent.actor for call, sent in missing.items() if call in self._suspects}
+        self._suspects = set(missing)
+        if actors:
+            self._post_again(actors)
+        known = client.ask_all(*[("EXISTS", client.keys.actor(actor)) for actor in oldest])
+        forgotten = {actor for actor, found in zip(oldest, known, strict=True) if not found}
+        for call, sent in self._open(forgotten):
+            client.verdicts.no_mailbox(call, sent.actor)
+
+    def _oldest(self) -> dict[str, tuple[bytes, Sent]]:
+        """Return the oldest open call to each actor, in few steps for each call, as there may be a hundred thousand."""
+        oldest = {}
+        for call, result in reversed(list(self._client.pending.items())):
+            went = result.went
+            if type(went) is tuple:
+                oldest[went[0]] = call, went
+        return {actor: (call, Sent(*went)) for actor, (call, went) in oldest.items()}
+
+    def _open(self, actors: set[str]) -> Iterator[tuple[bytes, Sent]]:
+        for call, result in list(self._client.pending.items()) if actors else ():
+            sent = result.sent
+            if isinstance(sent, Sent) and sent.actor in actors:
+                yield call, sent
+
+    def _post_again(self, actors: set[str]) -> None:
+        client = self._client
         with client.outbound.lock:
-            for call, sent in self._open():
-                oldest.setdefault(sent.actor, (call, sent))
-            missing = dict(self._missing(islice(oldest.values(), _BATCH)))
-            actors = {sent.actor for call, sent in missing.items() if call in self._suspects}
-            self._suspects = set(missing)
-            for call, sent in self._missing((call, sent) for call, sent in self._open() if sent.actor in actors):
+            for call, sent in self._missing(self._open(actors)):
                 # The outcome may have come since.
                 if call in client.pending:
                     for packed, acknowledged in client.calls.again(call, sent):
                         client.outbound.post_locked(packed, acknowledged)
         client.outbound.clean_up()
-        known = client.ask_all(*[("EXISTS", client.keys.actor(actor)) for actor in oldest])
-        forgotten = {actor for actor, found in zip(oldest, known, strict=True) if not found}
-        for call, sent in self._open():
-            if sent.actor in forgotten:
-                client.verdicts.no_mailbox(call, sent.actor)
-
-    def _open(self) -> Iterator[tuple[bytes, Sent]]:
-        for call, result in list(self._client.pending.items()):
-            sent = result.sent
-            if isinstance(sent, Sent):
-                yield call, sent
 
     def _missing(self, some: Iterable[tuple[bytes, Sent]]) -> list[tuple[bytes, Sent]]:
         """Return those of some calls that are not in their mailboxes; most have been answered."""

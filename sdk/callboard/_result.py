@@ -66,7 +66,7 @@ class Result:
     It is resolved once; a second outcome changes nothing. Reading needs no lock: ``status`` is set last.
     """
 
-    __slots__ = ("__weakref__", "_callbacks", "body", "forcible", "keep", "parent", "returns", "sent", "status")
+    __slots__ = ("__weakref__", "_callbacks", "body", "forcible", "keep", "parent", "returns", "status", "went")
 
     def __init__(self) -> None:
         self.status: bytes | None = None
@@ -75,13 +75,20 @@ class Result:
         self.keep: Tokens | object | None = None
         #: How many values the call is to return, each with a reference of its own.
         self.returns = 1
-        #: Where the call went; of a call to an actor None until that is acknowledged.
-        self.sent: Sent | Queued | None = None
+        #: What `sent` says; of a call to an actor as a plain tuple, which the garbage collector does not look at again
+        #: and again: a hundred thousand calls may be open.
+        self.went: tuple[str, bytes, int, bytes, Sequence[str]] | Queued | None = None
         #: Whether it can be cancelled by force, being that of a task.
         self.forcible = False
         #: The call that made this one, in a process that runs calls.
         self.parent = b""
         self._callbacks: deque[Callable[[], None]] | None = None
+
+    @property
+    def sent(self) -> Sent | Queued | None:
+        """Return where the call went; of a call to an actor None until that is acknowledged."""
+        went = self.went
+        return went if went is None or isinstance(went, Queued) else Sent(*went)
 
     @property
     def done(self) -> bool:
@@ -94,7 +101,7 @@ class Result:
             return
         self.body = body
         self.keep = keep
-        self.sent = None
+        self.went = None
         self.status = status
         if self._callbacks:
             self._call_back()

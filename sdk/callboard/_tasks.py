@@ -85,7 +85,7 @@ class Tasks:
         with client.outbound.lock:
             call = client.calls.next_id()
             client.made_here(result).forcible = True
-            result.sent = Queued(ids.task_id(call.decode()), order.definition.sha, order.queue)
+            result.went = Queued(ids.task_id(call.decode()), order.definition.sha, order.queue)
             if isinstance(result, StreamResult):
                 result.begin(call)
             submission = _Submission(call, order, parcel, dependencies, result)
@@ -185,7 +185,7 @@ class Tasks:
 
         packed = pack(command)
         queued = Queued(task, order.definition.sha, order.queue, packed, targets)
-        submission.result.sent = queued
+        submission.result.went = queued
         client.pending[call] = submission.result
         client.holdings.lend(targets, _token(task), task)
         client.outbound.post_locked(packed, self._handing_over(queued, call, submission))
