@@ -25,7 +25,7 @@ from callboard_broker.operations import actors
 from callboard_broker.records import ClientRecord, NodeRecord
 from callboard_broker.segments import Segments
 from callboard_broker.timing import Timing
-from callboard_broker.wire import items, mapping, text
+from callboard_broker.wire import items, mapping, maybe_text, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -338,15 +338,15 @@ def kill(actor: ActorHandle, *, no_restart: bool = True) -> None:
     ask = client.outbound.ask
     if no_restart:
         state, node = items(ask(*actors.kill(client.keys, hold.actor, ids.new_token(), deaths.killed())))
-        op = "kill"
+        op, subject = "kill", hold.actor
         if state in {b"", b"DEAD"}:
             return
     else:
-        node = ask("HGET", client.keys.actor(hold.actor), "node")
-        op = "restart"
+        node, token = items(ask("HMGET", client.keys.actor(hold.actor), "node", "token"))
+        op, subject = "restart", ids.worker_client_id(hold.actor, maybe_text(token) or "")
     if isinstance(node, bytes) and node:
         name = text(node)
-        ask(*actors.command_node(client.keys, name, client.broker.signer("command", name), op, hold.actor))
+        ask(*actors.command_node(client.keys, name, client.broker.signer("command", name), op, subject))
 
 
 def get_actor(name: str, namespace: str | None = None) -> ActorHandle:

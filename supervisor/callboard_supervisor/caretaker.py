@@ -69,6 +69,13 @@ class Caretaker:
         elif record.state != State.ALIVE:
             self._look_at_unborn(record, resident)
 
+    def kill_incarnation(self, worker: str) -> None:
+        """Kill the process of an incarnation, given by its id as a client; one that is over is no error."""
+        actor, _, token = worker.rpartition(".")
+        resident = self._house.residents.by_actor.get(actor)
+        if resident is not None and resident.process is not None and resident.token == token:
+            resident.process.kill_group()
+
     def hear(self) -> None:
         """Take what the fork server has to tell."""
         for event in self._house.nursery.receive():

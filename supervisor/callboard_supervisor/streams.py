@@ -27,7 +27,7 @@ class StreamReader:
     Args:
         house: What the duties share.
         name: For ``CLIENT LIST``.
-        command: Makes the next read.
+        command: Makes the next read; gets the id of the last entry that came.
         take: Gets the stream's key, an entry's id and its fields.
         prepare: Run on each new connection, before the first read.
     """
@@ -36,7 +36,7 @@ class StreamReader:
         self,
         house: House,
         name: str,
-        command: Callable[[], Command],
+        command: Callable[[bytes], Command],
         take: Callable[[bytes, bytes, dict[str, str]], None],
         prepare: Callable[[Wire], None],
     ) -> None:
@@ -45,6 +45,7 @@ class StreamReader:
         self._command = command
         self._take = take
         self._prepare = prepare
+        self._last = b"0-0"
         self._wire: Wire | None = None
 
     def start(self) -> None:
@@ -53,7 +54,7 @@ class StreamReader:
             self._wire = self._house.link.broker.connect(self._name)
             self._prepare(self._wire)
             self._house.reactor.watch(self._wire.fileno(), self._arrived)
-            self._wire.send(self._command())
+            self._wire.send(self._command(self._last))
         except BrokerError as error:
             self._again(error)
 
@@ -76,16 +77,21 @@ class StreamReader:
         wire = self._wire
         assert wire is not None
         try:
-            reply = checked(wire.receive())
-            wire.send(self._command())
+            found = [
+                (key, entry, flat)
+                for key, stream in map(items, items(checked(wire.receive())))
+                for entry, flat in entries(stream)
+            ]
+            if found:
+                self._last = found[-1][1]
+            # Before what came is done, and deleted: from behind it, or it would come again.
+            wire.send(self._command(self._last))
         except BrokerError as error:
             self._again(error)
             return
-        for stream in items(reply):
-            key, found = items(stream)
+        for key, entry, flat in found:
             assert isinstance(key, bytes)
-            for entry, flat in entries(found):
-                self._hand_over(key, entry, flat)
+            self._hand_over(key, entry, flat)
 
     def _hand_over(self, key: bytes, entry: bytes, flat: object) -> None:
         try:

@@ -186,7 +186,7 @@ def test_kill_that_lets_restart(board: Board) -> None:
     node = board.node()
     record = board.alive(node=node)
     assert "which may restart" in run("kill", record.actor_id, "--restart").output
-    assert commands(board, node) == [("restart", record.actor_id)]
+    assert commands(board, node) == [("restart", f"{record.actor_id}.{record.token}")]
     assert board.ask("HGET", board.keys.actor(record.actor_id), "sealed") == b""
 
 

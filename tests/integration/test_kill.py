@@ -8,10 +8,13 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from tests.support.looking import death, gone, state, wait_for_death, wait_for_end
+from tests.support.looking import death, gone, state, wait_for_death, wait_for_end, wait_for_restart
 from tests.support.mortals import Mortal, Notes
 from tests.support.stage import Stage
 from tests.support.waiting import wait_until
+
+from callboard_broker.operations import actors
+from callboard_broker.wire import text
 
 #: Seconds by which something that is not the 30 s of a timeout has happened.
 BOUND = 10
@@ -122,6 +125,26 @@ def test_k3_kill_with_restart(ray: ModuleType, notes: Notes) -> None:
     with pytest.raises(ray.exceptions.ActorDiedError):
         ray.get(actor.pid.remote(), timeout=BOUND)
     assert notes.count("atexit") == 0
+
+
+def test_k3_a_kill_that_comes_twice_spends_one_restart(ray: ModuleType, on_stage: Stage, notes: Notes) -> None:
+    """R1: it names the process that it is for; it is sent again when a connection breaks before it was answered."""
+    actor = mortal(ray, notes, max_restarts=1)
+    ray.get(actor.pid.remote(), timeout=BOUND)
+    keys, node = on_stage.broker.keys, state(actor).node_id or ""
+    token = text(on_stage.wire.call("HGET", keys.actor(actor._actor_id), "token"))
+    signer, subject = on_stage.broker.signer("command", node), f"{actor._actor_id}.{token}"
+    kill = actors.command_node(keys, node, signer, "restart", subject)
+    on_stage.wire.call(*kill)
+    wait_for_restart(actor, 1)
+    second = ray.get(actor.pid.remote(), timeout=BOUND)
+    on_stage.wire.call(*kill)
+    # What is behind it has been done when this one is dead.
+    other = mortal(ray, Notes(f"{notes.path}-of-another"))
+    ray.get(other.pid.remote(), timeout=BOUND)
+    ray.kill(other)
+    wait_for_death(other)
+    assert ray.get(actor.pid.remote(), timeout=BOUND) == second
 
 
 def test_k3_kill_with_restart_runs_calls_again_that_have_retries(ray: ModuleType, notes: Notes) -> None:

@@ -161,9 +161,10 @@ def release_name(keys: Keyspace, namespace: str, name: str, actor: str) -> Comma
 
 
 def command_node(keys: Keyspace, node: str, signer: Signer, op: str, subject: str) -> Command:
-    """Ask a node to do something: ``place``, ``look`` at, ``kill`` or ``restart`` an actor, ``watch`` a client.
+    """Ask a node to do something: ``place``, ``look`` at or ``kill`` an actor, ``restart`` a worker.
 
-    Or to publish the ``output`` of a job up to now.
+    Or to ``watch`` a client, or to publish the ``output`` of a job up to now. A worker is named by its id as a client,
+    so that a command that is sent again after a broken connection does not end the next incarnation.
     """
     mac = signer.sign([op.encode(), subject.encode()], b"")
     return ("XADD", keys.commands(node), "MAXLEN", "~", 10_000, "*", "op", op, "subject", subject, "mac", mac)

@@ -52,13 +52,12 @@ def kill(name_or_id: str, namespace: str | None, final: bool, address: str | Non
         broker = Broker(reader.address, load_key(), reader.prefix)
         # A node would not obey a command that is signed with another key.
         broker.check(reader.wire)
-        node = record.node
+        node, op, subject = record.node, "restart", ids.worker_client_id(record.actor_id, record.token)
         if final:
             ended = actors.kill(reader.keys, record.actor_id, ids.new_token(), deaths.killed())
-            node = text(items(checked(reader.wire.call(*ended)))[1])
+            node, op, subject = text(items(checked(reader.wire.call(*ended)))[1]), "kill", record.actor_id
         if node:
-            signer, op = broker.signer("command", node), "kill" if final else "restart"
-            reader.ask(actors.command_node(reader.keys, node, signer, op, record.actor_id))
+            reader.ask(actors.command_node(reader.keys, node, broker.signer("command", node), op, subject))
     click.echo(f"killed {_finding.described(record)}" + ("" if final else ", which may restart"))
 
 

@@ -35,7 +35,6 @@ class Asked:
         self._caretaker = caretaker
         self._clients = clients
         self._output = output
-        self._last = b"0-0"
         self._signer = house.link.broker.signer("command", house.node)
         self._shared = StreamReader(house, "requests", self._read_shared, self._take_shared, self._make_groups)
         self._own = StreamReader(house, "commands", self._read_own, self._take_own, lambda _: None)
@@ -79,7 +78,7 @@ class Asked:
                 if not str(refusal).startswith("BUSYGROUP"):
                     raise
 
-    def _read_shared(self) -> Command:
+    def _read_shared(self, _last: bytes) -> Command:
         keys = self._house.keys
         return (
             "XREADGROUP", "GROUP", _GROUP, self._house.node, "COUNT", 8, "BLOCK", BLOCK_MS, "NOACK", "STREAMS",
@@ -89,20 +88,10 @@ class Asked:
     def _take_shared(self, stream: bytes, entry: bytes, told: dict[str, str]) -> None:
         self.do(stream, entry, told)
 
-    def _read_own(self) -> Command:
-        return (
-            "XREAD",
-            "COUNT",
-            100,
-            "BLOCK",
-            BLOCK_MS,
-            "STREAMS",
-            self._house.keys.commands(self._house.node),
-            self._last,
-        )
+    def _read_own(self, last: bytes) -> Command:
+        return ("XREAD", "COUNT", 100, "BLOCK", BLOCK_MS, "STREAMS", self._house.keys.commands(self._house.node), last)
 
     def _take_own(self, stream: bytes, entry: bytes, told: dict[str, str]) -> None:
-        self._last = entry
         self._house.link.call("XDEL", stream, entry)
         op, subject = told.get("op", ""), told.get("subject", "")
         if not self._signer.verify([op.encode(), subject.encode()], b"", told.get("mac", "").encode()):
@@ -112,9 +101,7 @@ class Asked:
         elif op == "place":
             self._caretaker.starting.place(subject)
         elif op == "restart":
-            resident = self._house.residents.by_actor.get(subject)
-            if resident is not None and resident.process is not None:
-                resident.process.kill_group()
+            self._caretaker.kill_incarnation(subject)
         elif op == "serve":
             self._caretaker.pools.serve()
         elif op == "end":
