@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from tests.support.looking import state, wait_for_death, wait_for_end, wait_for_restart
+from tests.support.looking import state, wait_for_death, wait_for_end, wait_for_restart, wait_until_posted
 from tests.support.mortals import Mortal, Notes, crash, pause
 from tests.support.stage import Stage
 from tests.support.waiting import wait_until
@@ -194,6 +194,7 @@ def test_x4_finished_results_survive_a_slow_server(ray: ModuleType, on_stage: St
     gate = notes.path.with_name("gate")
     refs = [actor.behind.remote(str(gate)), actor.__ray_call__.remote(_large, size)]
     dying = actor.__ray_call__.options(max_task_retries=0).remote(_die_later)
+    wait_until_posted()
     wait_until(lambda: "behind" in notes.lines(), what="the first call to run")
     os.kill(on_stage.server.pid, signal.SIGSTOP)
     try:
@@ -236,6 +237,7 @@ def test_x4_sigterm_that_is_swallowed(ray: ModuleType, notes: Notes, method: str
     """A method that catches BaseException cannot keep the actor: it counts as a crash all the same."""
     actor = mortal(ray, notes)
     running, queued = getattr(actor, method).remote(), actor.note.remote("queued")
+    wait_until_posted()
     wait_until(lambda: method in notes.lines(), what="the call to run")
     os.kill(notes.pid, signal.SIGTERM)
     for ref in (running, queued):
@@ -248,6 +250,7 @@ def test_x4_sigterm_that_is_swallowed_is_charged(ray: ModuleType, notes: Notes) 
     """The call had begun, so without retries it does not begin again."""
     actor = mortal(ray, notes, max_restarts=1)
     running, queued = actor.stubborn.remote(), actor.note.remote("queued")
+    wait_until_posted()
     wait_until(lambda: "stubborn" in notes.lines(), what="the call to run")
     os.kill(notes.pid, signal.SIGTERM)
     with pytest.raises(ray.exceptions.ActorUnavailableError):

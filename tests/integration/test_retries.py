@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from tests.support import crowd
-from tests.support.looking import state, wait_for_death, wait_for_restart
+from tests.support.looking import state, wait_for_death, wait_for_restart, wait_until_posted
 from tests.support.mortals import Mortal, Notes
 from tests.support.stage import Stage
 from tests.support.waiting import wait_until
@@ -167,6 +167,7 @@ def test_r6_queued_calls_that_never_started_are_not_charged(ray: ModuleType, not
     running = actor.behind.remote(str(gate), "running")
     crashing = actor.die.remote("crashing")
     queued = [actor.note.remote(f"{number}") for number in range(5)]
+    wait_until_posted()
     crash_in(notes, "running")
     for ref in (running, crashing):
         with pytest.raises(ray.exceptions.ActorUnavailableError):
@@ -194,6 +195,7 @@ def test_r6_a_call_made_while_restarting_is_charged(ray: ModuleType, notes: Note
     one = actor.handle.die.remote("one", "SIGKILL", 100)
     two = actor.handle.die.options(max_task_retries=2).remote("two", "SIGKILL", 100)
     forever = actor.handle.die.options(max_task_retries=-1).remote("for ever", "SIGKILL", 1)
+    wait_until_posted()
     gate.touch()
     assert ray.get(actor.queued, timeout=BOUND) == "queued"
     for ref in (one, two):

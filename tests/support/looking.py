@@ -6,11 +6,21 @@ from typing import Any
 from tests.support.stage import Stage
 from tests.support.waiting import wait_until
 
+from callboard import _session
 from callboard.util import state as state_api
 from callboard_broker.records import ActorRecord
 from callboard_broker.wire import mapping
 
-__all__ = ["death", "gone", "record", "state", "wait_for_death", "wait_for_end", "wait_for_restart"]
+__all__ = [
+    "death",
+    "gone",
+    "record",
+    "state",
+    "wait_for_death",
+    "wait_for_end",
+    "wait_for_restart",
+    "wait_until_posted",
+]
 
 
 def state(handle: Any) -> Any:
@@ -63,3 +73,8 @@ def gone(pid: int) -> bool:
 def wait_for_end(pid: int, *, timeout: float = 10.0) -> None:
     """Wait until a process has ended."""
     wait_until(lambda: gone(pid), what=f"the end of process {pid}", timeout=timeout)
+
+
+def wait_until_posted() -> None:
+    """Wait until the calls of this process are where they are to go: some wait for a moment for more to go with."""
+    _session.client().outbound.flush()
