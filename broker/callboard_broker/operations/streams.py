@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from callboard_broker.wire import Command
+    from callboard_broker.wire import Argument, Command
 
 #: Milliseconds for which a read blocks in the server; below the wire's bound of silence.
 _BLOCK_MS: Final = 10_000
@@ -16,6 +16,17 @@ def read(stream: bytes, group: str, reader: str, count: int) -> Command:
 
     Nothing is to be acknowledged: whose connection breaks makes another group.
     """
-    return (
-        "XREADGROUP", "GROUP", group, reader, "COUNT", count, "BLOCK", _BLOCK_MS, "NOACK", "STREAMS", stream, ">",
-    )  # fmt: skip
+    return _read(stream, group, reader, count, "BLOCK", _BLOCK_MS)
+
+
+def read_on(stream: bytes, group: str, reader: str, count: int) -> Command:
+    """Take what a group has not been given yet, without waiting; sent in one packet with a `read`.
+
+    A `read` that waits is answered as soon as there is a first entry. What was sent in one packet with that entry, this
+    one finds.
+    """
+    return _read(stream, group, reader, count)
+
+
+def _read(stream: bytes, group: str, reader: str, count: int, *wait: Argument) -> Command:
+    return ("XREADGROUP", "GROUP", group, reader, "COUNT", count, *wait, "NOACK", "STREAMS", stream, ">")

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from callboard_broker.page import StatusPage
     from callboard_broker.wire import Reply, Wire
 
-#: Calls taken in one read. Bounds what counts as started when the worker is lost with its node.
-_COUNT: Final = 200
+#: Calls taken in each of two reads. Bounds what counts as started when the worker is lost with its node.
+_COUNT: Final = 100
 #: More bytes than the answer to a commit of one call has; any answer to a read has them.
 _MORE_THAN_AN_ANSWER: Final = len(b":1\r\n") + 1
 
@@ -104,13 +104,13 @@ class Mailbox(Replies):
                 self._read_answers(least=_MORE_THAN_AN_ANSWER)
             self.waiting = True
             self._before_waiting()
-            reply = self._wire.receive()
+            replies = self._wire.receive(), self._wire.receive()
         except BrokerUnreachableError:
             self.waiting = False
             self._take_over()
             return []
         self.waiting = False
-        return self._take(reply)
+        return self._take(*replies)
 
     def hurry(self) -> None:
         """Have `read` come to where it may be interrupted soon; for signal handlers in the reading thread."""
@@ -138,23 +138,27 @@ class Mailbox(Replies):
             Lost: The broker could not be reached for too long.
         """
         try:
-            reply = self._wire.receive()
+            replies = self._wire.receive(), self._wire.receive()
         except BrokerUnreachableError:
             self._take_over()
             return []
-        return self._take(reply)
+        return self._take(*replies)
 
-    def _take(self, reply: Reply) -> list[tuple[bytes, list[Reply] | None]]:
+    def _take(self, reply: Reply, more: Reply) -> list[tuple[bytes, list[Reply] | None]]:
         if isinstance(reply, ReplyError):
             self._refused(str(reply))
             return []
         found = stream_entries(reply)
+        # What is wrong with the second read only, the next first one will say again.
+        if more is not None and not isinstance(more, ReplyError):
+            found += stream_entries(more)
         if found:
             self._last = found[-1][0]
         return found
 
     def _pack_read(self) -> bytes:
-        return pack(streams.read(self._stream, self._group, "worker", _COUNT))
+        where = self._stream, self._group, "worker", _COUNT
+        return pack(streams.read(*where), streams.read_on(*where))
 
     def _refused(self, error: str) -> None:
         if error.startswith(("NOGROUP", "UNBLOCKED", "ERR no such key", "WRONGTYPE")):
