@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tests.support import crowd
 from tests.support.looking import state, wait_for_death, wait_for_restart, wait_until_posted
-from tests.support.mortals import Mortal, Notes
+from tests.support.mortals import Mortal, Notes, pass_gate
 from tests.support.stage import Stage
 from tests.support.waiting import wait_until
 
@@ -262,13 +262,21 @@ class Held(Mortal):
         if self._notes.count("init") > 1:
             self.behind(gate, "held")
 
+    def crash_behind(self, gate: str) -> None:
+        """Wait for another gate, then die."""
+        pass_gate(gate)
+        self.die("crash")
+
 
 def _restarting(ray: ModuleType, notes: Notes, gate: Path, *, max_task_retries: int) -> _Restarting:
     """Have an actor that is restarting and waits for a gate in its constructor, with one call queued before."""
     options = {"max_restarts": -1, "max_task_retries": max_task_retries}
     handle = ray.remote(Held).options(**options).remote(str(notes.path), str(gate))
-    running = handle.die.options(max_task_retries=0).remote("crash")
+    queue_is_there = notes.path.with_name("queue_is_there")
+    running = handle.crash_behind.options(max_task_retries=0).remote(str(queue_is_there))
     queued = handle.note.remote("queued")
+    wait_until_posted()
+    queue_is_there.touch()
     with pytest.raises(ray.exceptions.ActorUnavailableError):
         ray.get(running, timeout=BOUND)
     wait_until(lambda: "held" in notes.lines(), what="the constructor of the new incarnation")
@@ -293,11 +301,14 @@ def test_r7_finished_calls_are_not_run_again(ray: ModuleType, notes: Notes) -> N
     assert state(actor).num_restarts == 5
 
 
-def test_r8_used_up_retries_fail_that_call_only(ray: ModuleType, notes: Notes) -> None:
+def test_r8_used_up_retries_fail_that_call_only(ray: ModuleType, notes: Notes, gate: Path) -> None:
     """The next calls go on, in order."""
     actor = mortal(ray, notes, max_restarts=-1, max_task_retries=1)
-    refs = [actor.note.remote("0"), actor.die.remote("1", "os._exit(7)", 100), actor.note.remote("2")]
+    refs = [actor.behind.remote(str(gate), "0"), actor.die.remote("1", "os._exit(7)", 100), actor.note.remote("2")]
     refs += [actor.die.remote("3", "os._exit(7)", 1), actor.note.remote("4")]
+    # What is called while the actor restarts would be charged for that.
+    wait_until_posted()
+    gate.touch()
     with pytest.raises(ray.exceptions.ActorUnavailableError):
         ray.get(refs.pop(1), timeout=BOUND)
     assert ray.get(refs, timeout=BOUND) == ["0", "2", "3", "4"]
