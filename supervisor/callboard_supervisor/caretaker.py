@@ -145,6 +145,9 @@ class Caretaker:
             house.link.call(*actors.command_node(house.keys, record.node, signer, "look", record.actor_id))
 
     def _look_at_unborn(self, record: ActorRecord, resident: Resident) -> None:
+        if record.shutdown_started and resident.process is not None:
+            # Its constructor has left, and the process tidies up, for as long as it may.
+            return
         cause = self.starting.unneeded(record)
         if cause is None:
             return

@@ -1,5 +1,6 @@
 """G: the graceful end and `__ray_shutdown__`."""
 
+import atexit
 import os
 import signal
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from tests.support.stage import HEARTBEAT_TIMEOUT, Stage
 from tests.support.waiting import wait_until
 
 import callboard
+from callboard_broker.wire import text
 
 #: Seconds by which something that is not the 30 s of a timeout has happened.
 BOUND = 10
@@ -305,3 +307,33 @@ def test_g6_dead_means_gone_for_killed_actors_too(ray: ModuleType, notes: Notes)
         ray.kill(actor)
         wait_for_death(actor)
         assert gone(pid)
+
+
+class Tidy:
+    """Leave at once, and tidy up at exit when a gate opens."""
+
+    def __init__(self, notes: str, gate: str) -> None:
+        atexit.register(self._tidy, Notes(notes), gate)
+        callboard.actor.exit_actor()
+
+    @staticmethod
+    def _tidy(notes: Notes, gate: str) -> None:
+        notes.add("tidying")
+        pass_gate(gate)
+        notes.add("tidy")
+
+
+def test_x6_a_constructor_that_leaves_may_tidy_up(ray: ModuleType, on_stage: Stage, notes: Notes, gate: Path) -> None:
+    """However often its supervisor looks meanwhile: it has as long for its end as any other."""
+    actor = ray.remote(Tidy).remote(str(notes.path), str(gate))
+    wait_until(lambda: "tidying" in notes.lines(), what="the end to begin")
+    node = on_stage.broker.keys.node(state(actor).node_id or "")
+
+    def beats() -> int:
+        return int(text(on_stage.wire.call("HGET", node, "beat")))
+
+    before = beats()
+    wait_until(lambda: beats() > before + 2, what="the supervisor to look")
+    gate.touch()
+    assert wait_for_death(actor)["exit_type"] == "INTENDED_USER_EXIT"
+    assert notes.lines() == ["tidying", "tidy"]
