@@ -3,6 +3,8 @@
 Numbers: A5
 """
 
+import contextlib
+
 import ray
 from stagehand import Notes
 
@@ -36,6 +38,10 @@ try:
 except Failed as error:
     print(type(error).__name__, notes.read())
 ray.kill(other)
+# On Ray a call that is made after that may still run.
+with contextlib.suppress(ray.exceptions.RayActorError):
+    while True:
+        ray.get(other.echo.remote())
 try:
     ray.get(worker.note.remote(notes, other.fail.remote()))
 except ray.exceptions.RayError as error:
