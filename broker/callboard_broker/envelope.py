@@ -193,7 +193,7 @@ def open_call(signer: Signer, entry: bytes, flat: Sequence[Reply]) -> Call:
         StaleEntryError: It was signed more than an hour before it reached the mailbox, and before now. The ids of
             entries stay ahead when the server's clock was.
     """
-    if flat[::2] != [b"call", b"body"]:
+    if len(flat) != 4 or flat[0] != b"call" or flat[2] != b"body":  # noqa: PLR2004 - two fields and their values
         raise MalformedEntryError(f"entry {entry.decode()} does not have the fields of a call")
     sealed: bytes = flat[1]  # type: ignore[assignment] # stream fields are strings
     body: bytes = flat[3]  # type: ignore[assignment]

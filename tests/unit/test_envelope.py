@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from callboard_broker import envelope
@@ -76,6 +76,8 @@ def test_a_changed_call_is_refused(data: st.DataObject) -> None:
 
 
 @given(fields=st.lists(st.binary(max_size=20), max_size=24))
+@example(fields=[b"call", b"", b"body"])
+@example(fields=[b"call", b"", b"body", b"", b"more", b""])
 def test_what_is_no_call_is_refused(fields: list[bytes]) -> None:
     """Fields of other names, number or order are refused by name."""
     with pytest.raises(MalformedEntryError):

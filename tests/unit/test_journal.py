@@ -1,11 +1,14 @@
 """The journal: what was added is what a supervisor finds, cut at whatever store the worker died."""
 
 import tempfile
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from callboard.worker._replies import Replies
 from callboard_broker.journal import SIZE, Journal, journal_path, read_journal
 
 commands = st.lists(st.binary(min_size=1, max_size=300), max_size=20)
@@ -54,3 +57,21 @@ def test_a_record_without_its_byte_is_not_there(tmp_path: Path) -> None:
 def test_no_journal_is_an_empty_one(tmp_path: Path) -> None:
     """A worker that died before it made one left nothing."""
     assert read_journal(tmp_path / "page") == []
+
+
+def test_what_does_not_fit_keeps_out_what_is_behind_it() -> None:
+    """I2: what a supervisor finds are the first outcomes: settled alone, a later one would overtake those before it."""
+    noted: list[bytes] = []
+
+    def add(command: bytes) -> bool:
+        noted.extend([command] if len(command) < 10 else [])
+        return len(command) < 10
+
+    replies = object.__new__(Replies)
+    replies._sending, replies._journaled = threading.Lock(), 0
+    replies._journal = SimpleNamespace(add=add)  # type: ignore[assignment] # all that is needed of one
+    replies._buffer = [(None, command, (b"", b"", b"")) for command in (b"first", b"x" * 10, b"behind")]
+    finished: list[bool] = []
+    replies.finish = lambda: finished.append(True)  # type: ignore[method-assign]
+    replies.journal()
+    assert (noted, finished) == ([b"first"], [True])

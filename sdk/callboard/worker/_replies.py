@@ -130,7 +130,8 @@ class Replies:
         with self._sending:
             secured = True
             for collected in self._buffer[self._journaled :]:
-                secured = self._journal.add(_alone(collected)) and secured
+                # Nothing behind what does not fit: settled alone, it would overtake that.
+                secured = secured and self._journal.add(_alone(collected))
             self._journaled = len(self._buffer)
         if not secured:
             self.finish()
