@@ -12,7 +12,7 @@ import pytest
 from tests.support.company import Keeper
 from tests.support.errands import hold
 from tests.support.kinds import KINDS, create
-from tests.support.looking import gone, state, wait_for_end
+from tests.support.looking import gone, record, state, wait_for_end
 from tests.support.mortals import Mortal, Notes
 from tests.support.stage import Stage, stage
 from tests.support.supervisors import another_supervisor
@@ -22,7 +22,6 @@ import callboard
 from callboard.exceptions import ClientGoneError
 from callboard_broker.ids import worker_client_id
 from callboard_broker.page import StatusPage, page_path
-from callboard_broker.wire import text
 
 #: Seconds of a heartbeat timeout that tests can wait out.
 SHORT = 0.5
@@ -75,9 +74,7 @@ def test_i8_a_worker_that_was_stopped_is_not_forsaken(forsaken: Stage, notes: No
 
 def wait_for_looks(own: Stage, actor: Any) -> None:
     """Wait until an actor's worker has looked at its record several times."""
-    keys = own.broker.keys
-    token = text(own.wire.call("HGET", keys.actor(actor._actor_id), "token"))
-    page = StatusPage.open(page_path(actor._actor_id, token))
+    page = StatusPage.open(page_path(actor._actor_id, record(own, actor._actor_id).token))
     before = page.beats
     wait_until(lambda: page.beats > before + 4, what="the worker to look", timeout=BOUND)
     page.close()
@@ -85,31 +82,30 @@ def wait_for_looks(own: Stage, actor: Any) -> None:
 
 def test_an_actor_that_waits_for_nothing_asks_nothing(forsaken: Stage, notes: Notes) -> None:
     """As a client it counts as alive as long as its incarnation: a thousand that hold handles need not say so."""
-    keeper, record = keeping_client(forsaken, notes)
-    before = forsaken.wire.call("HGETALL", record)
+    keeper, client = keeping_client(forsaken, notes)
+    key = forsaken.broker.keys.client(client)
+    before = forsaken.wire.call("HGETALL", key)
     wait_for_looks(forsaken, keeper)
-    assert forsaken.wire.call("HGETALL", record) == before
+    assert forsaken.wire.call("HGETALL", key) == before
 
 
 def test_i8_an_actor_that_was_forgotten_as_a_client_waits_for_nothing(
     forsaken: Stage, notes: Notes, gate: Path
 ) -> None:
     """While it waits it asks whether that can still come."""
-    keeper, record = keeping_client(forsaken, notes)
+    keeper, client = keeping_client(forsaken, notes)
     waiting = keeper.__ray_call__.remote(lambda self: callboard.get(self.give().hold.remote(str(gate), "held")))
     wait_until(lambda: notes.count("held began"), what="the call to start")
-    forsaken.wire.call("DEL", record + b":inbox")
+    forsaken.wire.call("DEL", forsaken.broker.keys.inbox(client))
     with pytest.raises(ClientGoneError):
         callboard.get(waiting, timeout=BOUND)
 
 
-def keeping_client(own: Stage, notes: Notes) -> tuple[Any, bytes]:
-    """Return an actor that has a handle to another, and its record as a client."""
+def keeping_client(own: Stage, notes: Notes) -> tuple[Any, str]:
+    """Return an actor that has a handle to another, and its id as a client."""
     keeper: Any = callboard.remote(Keeper).remote(f"{notes.path}-of-the-keeper")
     callboard.get(keeper.keep.remote(create("threaded", notes)), timeout=BOUND)
-    keys = own.broker.keys
-    token = text(own.wire.call("HGET", keys.actor(keeper._actor_id), "token"))
-    return keeper, keys.client(worker_client_id(keeper._actor_id, token))
+    return keeper, worker_client_id(keeper._actor_id, record(own, keeper._actor_id).token)
 
 
 def test_i8_actors_whose_constructor_goes_on_leave(forsaken: Stage, notes: Notes) -> None:

@@ -9,13 +9,12 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from tests.support.looking import gone, state, wait_for_death, wait_for_end, wait_for_restart
+from tests.support.looking import beats, gone, record, state, wait_for_death, wait_for_end, wait_for_restart
 from tests.support.mortals import LONG, Hooked, Mortal, Notes, pass_gate, pause
 from tests.support.stage import HEARTBEAT_TIMEOUT, Stage
 from tests.support.waiting import wait_until
 
 import callboard
-from callboard_broker.wire import text
 
 #: Seconds by which something that is not the 30 s of a timeout has happened.
 BOUND = 10
@@ -327,13 +326,9 @@ def test_x6_a_constructor_that_leaves_may_tidy_up(ray: ModuleType, on_stage: Sta
     """However often its supervisor looks meanwhile: it has as long for its end as any other."""
     actor = ray.remote(Tidy).remote(str(notes.path), str(gate))
     wait_until(lambda: "tidying" in notes.lines(), what="the end to begin")
-    node = on_stage.broker.keys.node(state(actor).node_id or "")
-
-    def beats() -> int:
-        return int(text(on_stage.wire.call("HGET", node, "beat")))
-
-    before = beats()
-    wait_until(lambda: beats() > before + 2, what="the supervisor to look")
+    node = record(on_stage, actor._actor_id).node
+    before = beats(on_stage, node)
+    wait_until(lambda: beats(on_stage, node) > before + 2, what="the supervisor to look")
     gate.touch()
     assert wait_for_death(actor)["exit_type"] == "INTENDED_USER_EXIT"
     assert notes.lines() == ["tidying", "tidy"]

@@ -2,7 +2,6 @@
 
 import gc
 import pickle
-import re
 from types import ModuleType
 from typing import Any
 
@@ -10,12 +9,10 @@ import cloudpickle
 import pytest
 from tests.support.drivers import other_driver
 from tests.support.holding import BOUND, ENDED, Place
-from tests.support.looking import wait_for_death, wait_for_end
+from tests.support.looking import times_asked, wait_for_death, wait_for_end
 from tests.support.mortals import Mortal, Notes
 from tests.support.stage import Stage
 from tests.support.waiting import wait_until
-
-from callboard_broker.wire import text
 
 OUT_OF_SCOPE = "all references to the actor were removed"
 
@@ -154,17 +151,12 @@ def test_h6_handles_that_are_looked_up_over_and_over_are_held_as_one(
     ray: ModuleType, on_stage: Stage, notes: Notes
 ) -> None:
     """Lookup, call and drop: most of them neither hold nor release."""
-
-    def scripts() -> int:
-        told = text(on_stage.wire.call("INFO", "commandstats"))
-        return int(re.findall(r"cmdstat_eval:calls=(\d+)", told)[0])
-
     ray.remote(Mortal).options(name="looked up", lifetime="detached").remote(str(notes.path))
     assert ray.get(ray.get_actor("looked up").note.remote("first"), timeout=BOUND) == "first"
-    before = scripts()
+    before = times_asked(on_stage.wire, "eval")
     for number in range(200):
         assert ray.get(ray.get_actor("looked up").note.remote(str(number)), timeout=BOUND) == str(number)
-    assert scripts() - before < 200
+    assert times_asked(on_stage.wire, "eval") - before < 200
     ray.kill(ray.get_actor("looked up"))
 
 

@@ -14,14 +14,13 @@ import pytest
 from tests.support.drivers import OtherDriver, other_driver
 from tests.support.forgetful import forgetful
 from tests.support.haulers import AsyncHauler, Crate, Hauler, digest, in_segments
-from tests.support.looking import gone, wait_for_death
+from tests.support.looking import beats, gone, record, wait_for_death
 from tests.support.mortals import Notes
 from tests.support.stage import Stage
 from tests.support.supervisors import another_supervisor, supervisor_elsewhere
 from tests.support.waiting import wait_until
 
 import callboard
-from callboard_broker.wire import text
 
 BOUND = 30
 LARGE = 300_000
@@ -61,8 +60,9 @@ def test_o6_calls_of_a_dead_caller_run_with_their_arguments(
         wait_until(lambda: "waits" in notes.lines(), what="the first call")
         driver.kill()
     mine = [actor.digest.remote(b"1") for _ in range(3)]
-    beats = _beats(on_stage, actor)
-    wait_until(lambda: _beats(on_stage, actor) >= beats + 5, what="some sweeps")
+    node = record(on_stage, actor._actor_id).node
+    before = beats(on_stage, node)
+    wait_until(lambda: beats(on_stage, node) >= before + 5, what="some sweeps")
     assert len(in_segments()) == 2
     gate.touch()
     ray.get(mine, timeout=BOUND)
@@ -98,11 +98,6 @@ def test_o6_arguments_of_a_dead_caller_go_while_the_actor_is_busy(
     ray.get(refs, timeout=BOUND)
     ray.kill(actor)
     wait_for_death(actor)
-
-
-def _beats(stage: Stage, actor: Any) -> int:
-    node = text(stage.wire.call("HGET", stage.broker.keys.actor(actor._actor_id), "node"))
-    return int(text(stage.wire.call("HGET", stage.broker.keys.node(node), "beat")))
 
 
 def test_outcomes_for_a_dead_caller_go(ray: ModuleType, notes: Notes, gate: Path) -> None:

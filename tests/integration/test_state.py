@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import os
-import re
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.support.board import KEY, Board, own_place
+from tests.support.looking import times_asked
 
 import callboard
 from callboard.exceptions import BrokerUnreachableError, RaySystemError
@@ -19,7 +19,6 @@ from callboard_broker import deaths
 from callboard_broker.host import host_id
 from callboard_broker.page import StatusPage, page_path
 from callboard_broker.records import State
-from callboard_broker.wire import text
 
 
 @pytest.fixture
@@ -226,20 +225,15 @@ def test_l1_actors_are_summarized_by_class(board: Board) -> None:
 
 def test_l1_only_what_is_shown_is_read(board: Board) -> None:
     """Without details, and without filters by them, no record is read as a whole."""
-
-    def whole() -> int:
-        found = re.search(r"cmdstat_hgetall:calls=(\d+)", text(board.ask("INFO", "commandstats")))
-        return int(found[1]) if found else 0
-
     waiting = board.actor(pending_reason="no node has a gpu")
     dead = board.dead()
-    before = whole()
+    before = times_asked(board.wire, "hgetall")
     assert [actor.actor_id for actor in state.list_actors()] == [waiting.actor_id, dead.actor_id]
     assert state.summarize_actors()["cluster"]["total_actors"] == 2
-    assert whole() == before
+    assert times_asked(board.wire, "hgetall") == before
     (found,) = state.list_actors(filters=[("pending_reason", "=", "no node has a gpu")])
     assert (found.actor_id, found.pending_reason) == (waiting.actor_id, None)
-    assert whole() == before + 2
+    assert times_asked(board.wire, "hgetall") == before + 2
 
 
 def test_l1_a_record_that_cannot_be_read(board: Board) -> None:

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import psutil
 import pytest
-from tests.support.looking import record, wait_for_end, wait_for_restart
+from tests.support.looking import beats, record, times_asked, wait_for_end, wait_for_restart
 from tests.support.stage import HEARTBEAT_TIMEOUT, Stage
 from tests.support.supervisors import another_supervisor, nodes, supervisor_elsewhere
 from tests.support.waiting import wait_until
@@ -79,16 +79,9 @@ def test_actors_that_nobody_can_run_cost_little(ray: ModuleType, on_stage: Stage
     wait_until(lambda: "gpu=1" in record(on_stage, stuck[-1]._actor_id).pending_reason, what="a reason")
     (node,) = items(on_stage.wire.call("SMEMBERS", on_stage.broker.keys.nodes))
 
-    def beats() -> int:
-        return int(text(on_stage.wire.call("HGET", on_stage.broker.keys.node(text(node)), "beat")))
-
-    def reads() -> int:
-        stats = text(on_stage.wire.call("INFO", "commandstats"))
-        return int(stats.partition("cmdstat_hgetall:calls=")[2].partition(",")[0])
-
-    began, before = beats(), reads()
-    wait_until(lambda: beats() >= began + 3, what="some time to pass")
-    assert reads() - before < len(stuck)
+    began, before = beats(on_stage, text(node)), times_asked(on_stage.wire, "hgetall")
+    wait_until(lambda: beats(on_stage, text(node)) >= began + 3, what="some time to pass")
+    assert times_asked(on_stage.wire, "hgetall") - before < len(stuck)
     for actor in stuck:
         ray.kill(actor)
     wait_until(lambda: not items(on_stage.wire.call("SMEMBERS", on_stage.broker.keys.actors)), what="actors to go")

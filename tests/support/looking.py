@@ -1,5 +1,6 @@
 """Look at what has become of actors and processes."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,15 @@ from tests.support.waiting import wait_until
 from callboard import _session
 from callboard.util import state as state_api
 from callboard_broker.records import ActorRecord
-from callboard_broker.wire import mapping
+from callboard_broker.wire import Wire, mapping, text
 
 __all__ = [
+    "beats",
     "death",
     "gone",
     "record",
     "state",
+    "times_asked",
     "wait_for_death",
     "wait_for_end",
     "wait_for_restart",
@@ -39,6 +42,17 @@ def state(handle: Any) -> Any:
 def record(stage: Stage, actor: str) -> ActorRecord:
     """Read an actor's record."""
     return ActorRecord.decode(mapping(stage.wire.call("HGETALL", stage.broker.keys.actor(actor))))
+
+
+def beats(stage: Stage, node: str) -> int:
+    """Return how many heartbeats a node has had."""
+    return int(text(stage.wire.call("HGET", stage.broker.keys.node(node), "beat")))
+
+
+def times_asked(wire: Wire, command: str) -> int:
+    """Return how many times a server has run a command since it began, for anybody."""
+    found = re.search(rf"cmdstat_{command}:calls=(\d+)", text(wire.call("INFO", "commandstats")))
+    return int(found[1]) if found else 0
 
 
 def death(handle: Any) -> dict[str, Any]:
