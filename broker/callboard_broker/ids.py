@@ -35,6 +35,12 @@ def worker_client_id(actor: str, token: str) -> str:
     return f"{actor}.{token}"
 
 
+def incarnation(worker: str) -> tuple[str, str]:
+    """Return the actor and the token that a worker's client id names."""
+    actor, _, token = worker.rpartition(".")
+    return actor, token
+
+
 def arguments_id(call: str) -> str:
     """Return the id of the object that has the arguments of a call, when their segment cannot be opened."""
     return f"{call}.arguments"

@@ -39,8 +39,10 @@ class Finished:
         self._close_up()
 
     def __contains__(self, seq: int) -> bool:
-        if seq <= self._low or not self._above:
-            return seq <= self._low
+        if seq <= self._low:
+            return True
+        if not self._above:
+            return False
         at = bisect_right(self._above, (seq, _ENDLESS)) - 1
         return at >= 0 and seq <= self._above[at][1]
 

@@ -48,6 +48,7 @@ class Spin:
             os.sched_yield()
             before, now = now, time.monotonic_ns()
             if now - before > _CROWDED:
+                # As much as three times in vain, with what follows: a few end it for long, a single hiccup does not.
                 self._pause = 4 * self._pause + 3
                 break
         self._pause = self._left_out = min(2 * self._pause + 1, _SELDOM)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from callboard_broker import ids
 from callboard_broker.errors import BrokerError
 from callboard_broker.operations import actors
 from callboard_broker.records import State
@@ -71,7 +72,7 @@ class Caretaker:
 
     def kill_incarnation(self, worker: str) -> None:
         """Kill the process of an incarnation, given by its id as a client; one that is over is no error."""
-        actor, _, token = worker.rpartition(".")
+        actor, token = ids.incarnation(worker)
         resident = self._house.residents.by_actor.get(actor)
         if resident is not None and resident.process is not None and resident.token == token:
             resident.process.kill_group()

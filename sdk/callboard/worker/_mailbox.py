@@ -150,7 +150,7 @@ class Mailbox(Replies):
             return []
         found = stream_entries(reply)
         # What is wrong with the second read only, the next first one will say again.
-        if more is not None and not isinstance(more, ReplyError):
+        if isinstance(more, list):
             found += stream_entries(more)
         if found:
             self._last = found[-1][0]
