@@ -118,10 +118,9 @@ class Outbound:
                 self._await_one()
 
     def push(self) -> None:
-        """Send what is held back to be sent together with more."""
-        if self._held:
-            with self.lock:
-                self._send_held()
+        """Send what is held back to be sent together with more: somebody is about to wait, which ends a burst."""
+        self._posted_at = 0
+        self._push_held()
 
     def collect(self) -> None:
         """Hand over the replies that have come, without waiting."""
@@ -183,8 +182,13 @@ class Outbound:
         if not self._held:
             return False
         with contextlib.suppress(BrokerUnreachableError):
-            self.push()
+            self._push_held()
         return True
+
+    def _push_held(self) -> None:
+        if self._held:
+            with self.lock:
+                self._send_held()
 
     def _send_held(self) -> None:
         held, self._held = self._held, []

@@ -3,6 +3,9 @@
 import threading
 from typing import Any
 
+import pytest
+
+from callboard import _outbound
 from callboard._outbound import Outbound
 from callboard_broker.errors import BrokerUnreachableError
 from callboard_broker.wire import pack
@@ -41,4 +44,23 @@ def test_i1_what_is_posted_while_new_connections_break_as_well_is_sent_once_and_
         outbound.post_locked(pack(("PING",)), lambda _: None)
     outbound.push()
     assert sent == [pack(("PING",))]
+    outbound.close()
+
+
+def test_what_is_posted_after_a_wait_leaves_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However soon: calls made one by one are no burst, and nobody may come to send what is held back."""
+    monkeypatch.setattr(_outbound, "_BURST_NS", 10**10)
+    sent: list[bytes] = []
+    wire: Any = BrokenWire(sent, broken=False)
+    outbound = Outbound(lambda: wire, lambda _: [], threading.Event())
+    monkeypatch.setattr(outbound._flusher, "watch", lambda: None)
+    commands = [pack(("PING", number)) for number in range(3)]
+    for command in commands:
+        outbound.push()
+        with outbound.lock:
+            outbound.post_locked(command, lambda _: None)
+    assert sent == commands
+    with outbound.lock:
+        outbound.post_locked(commands[0], lambda _: None)
+    assert sent == commands
     outbound.close()
