@@ -120,7 +120,9 @@ class Outbound:
     def push(self) -> None:
         """Send what is held back to be sent together with more: somebody is about to wait, which ends a burst."""
         self._posted_at = 0
-        self._push_held()
+        if self._held:
+            with self.lock:
+                self._send_held()
 
     def collect(self) -> None:
         """Hand over the replies that have come, without waiting."""
@@ -181,14 +183,9 @@ class Outbound:
     def _flush_held(self) -> bool:
         if not self._held:
             return False
-        with contextlib.suppress(BrokerUnreachableError):
-            self._push_held()
+        with contextlib.suppress(BrokerUnreachableError), self.lock:
+            self._send_held()
         return True
-
-    def _push_held(self) -> None:
-        if self._held:
-            with self.lock:
-                self._send_held()
 
     def _send_held(self) -> None:
         held, self._held = self._held, []

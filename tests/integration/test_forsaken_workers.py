@@ -12,7 +12,7 @@ import pytest
 from tests.support.company import Keeper
 from tests.support.errands import hold
 from tests.support.kinds import KINDS, create
-from tests.support.looking import gone, record, state, wait_for_end
+from tests.support.looking import gone, record, state, wait_for_end, worker_of
 from tests.support.mortals import Mortal, Notes
 from tests.support.stage import Stage, stage
 from tests.support.supervisors import another_supervisor
@@ -20,7 +20,6 @@ from tests.support.waiting import wait_until
 
 import callboard
 from callboard.exceptions import ClientGoneError
-from callboard_broker.ids import worker_client_id
 from callboard_broker.page import StatusPage, page_path
 
 #: Seconds of a heartbeat timeout that tests can wait out.
@@ -105,7 +104,7 @@ def keeping_client(own: Stage, notes: Notes) -> tuple[Any, str]:
     """Return an actor that has a handle to another, and its id as a client."""
     keeper: Any = callboard.remote(Keeper).remote(f"{notes.path}-of-the-keeper")
     callboard.get(keeper.keep.remote(create("threaded", notes)), timeout=BOUND)
-    return keeper, worker_client_id(keeper._actor_id, record(own, keeper._actor_id).token)
+    return keeper, worker_of(own, keeper._actor_id)
 
 
 def test_i8_actors_whose_constructor_goes_on_leave(forsaken: Stage, notes: Notes) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.support.company import Keeper
 from tests.support.holding import BOUND, ENDED, Place
-from tests.support.looking import wait_for_death, wait_for_end
+from tests.support.looking import wait_for_death, wait_for_end, worker_of
 from tests.support.mortals import WAYS, Mortal, Notes
 from tests.support.stage import Stage
 from tests.support.waiting import wait_until
@@ -25,13 +25,6 @@ from callboard_broker.wire import items, text
 def place(ray: ModuleType, on_stage: Stage, tmp_path: Path) -> Place:
     """Give the test an actor that can keep things."""
     return Place(ray, on_stage, Notes(tmp_path / "notes"))
-
-
-def worker_of(place: Place, actor: str) -> str:
-    """Return the client that an actor's worker is."""
-    token = place.stage.wire.call("HGET", place.stage.broker.keys.actor(actor), "token")
-    assert isinstance(token, bytes)
-    return f"{actor}.{token.decode()}"
 
 
 def ours(place: Place) -> set[str]:
@@ -89,7 +82,7 @@ def test_i7_what_is_sent_again_releases_no_later_handle(
 def test_i6_a_worker_is_not_answerable_for_what_it_has_returned(place: Place, ray: ModuleType) -> None:
     """I6: the index of a worker that returns handles does not grow."""
     place.keep(place.new())
-    worker = worker_of(place, place.keeper._actor_id)
+    worker = worker_of(place.stage, place.keeper._actor_id)
     before = index_of(place, worker)
     for _ in range(5):
         ray.get(place.keeper.give.remote(), timeout=BOUND)
@@ -106,7 +99,7 @@ def test_i7_a_worker_that_counts_as_dead_returns_no_handles(place: Place, ray: M
     returned = place.keeper.give.remote()
     wait_until(lambda: "running" in Notes(f"{place.notes.path}-of-the-keeper").lines(), what="the call to run")
     broker = place.stage.broker
-    place.stage.wire.call(*clients.bury(broker.keys, worker_of(place, actor), "no heartbeat"))
+    place.stage.wire.call(*clients.bury(broker.keys, worker_of(place.stage, actor), "no heartbeat"))
     place.gate.touch()
     assert ray.get(lent, timeout=BOUND) == "running"
     with pytest.raises(ActorDiedError):
@@ -133,7 +126,7 @@ def _give_behind(keeper: Any, gate: str) -> Any:
 def test_i6_a_worker_is_not_answerable_for_what_it_has_yielded(place: Place, ray: ModuleType) -> None:
     """I6: nor does its index grow with a stream of handles."""
     place.keep(place.new())
-    worker = worker_of(place, place.keeper._actor_id)
+    worker = worker_of(place.stage, place.keeper._actor_id)
     before = index_of(place, worker)
     stream = place.keeper.give_several.remote(5)
     for ref in stream:

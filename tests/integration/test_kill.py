@@ -8,12 +8,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from tests.support.looking import death, gone, record, state, wait_for_death, wait_for_end, wait_for_restart
+from tests.support.looking import death, gone, record, state, wait_for_death, wait_for_end, wait_for_restart, worker_of
 from tests.support.mortals import Mortal, Notes
 from tests.support.stage import Stage
 from tests.support.waiting import wait_until
 
-from callboard_broker.ids import worker_client_id
 from callboard_broker.operations import actors
 
 #: Seconds by which something that is not the 30 s of a timeout has happened.
@@ -131,9 +130,9 @@ def test_k3_a_kill_that_comes_twice_spends_one_restart(ray: ModuleType, on_stage
     """R1: it names the process that it is for; it is sent again when a connection breaks before it was answered."""
     actor = mortal(ray, notes, max_restarts=1)
     ray.get(actor.pid.remote(), timeout=BOUND)
-    found = record(on_stage, actor._actor_id)
-    signer, subject = on_stage.broker.signer("command", found.node), worker_client_id(found.actor_id, found.token)
-    kill = actors.command_node(on_stage.broker.keys, found.node, signer, "restart", subject)
+    node = record(on_stage, actor._actor_id).node
+    signer, subject = on_stage.broker.signer("command", node), worker_of(on_stage, actor._actor_id)
+    kill = actors.command_node(on_stage.broker.keys, node, signer, "restart", subject)
     on_stage.wire.call(*kill)
     wait_for_restart(actor, 1)
     second = ray.get(actor.pid.remote(), timeout=BOUND)

@@ -77,10 +77,9 @@ def test_actors_that_nobody_can_run_cost_little(ray: ModuleType, on_stage: Stage
     """While they wait nobody reads their records over and over, so others are not held up."""
     stuck = [ray.remote(resources={"gpu": 1})(Worker).remote() for _ in range(60)]
     wait_until(lambda: "gpu=1" in record(on_stage, stuck[-1]._actor_id).pending_reason, what="a reason")
-    (node,) = items(on_stage.wire.call("SMEMBERS", on_stage.broker.keys.nodes))
-
-    began, before = beats(on_stage, text(node)), times_asked(on_stage.wire, "hgetall")
-    wait_until(lambda: beats(on_stage, text(node)) >= began + 3, what="some time to pass")
+    (node,) = map(text, items(on_stage.wire.call("SMEMBERS", on_stage.broker.keys.nodes)))
+    began, before = beats(on_stage, node), times_asked(on_stage.wire, "hgetall")
+    wait_until(lambda: beats(on_stage, node) >= began + 3, what="some time to pass")
     assert times_asked(on_stage.wire, "hgetall") - before < len(stuck)
     for actor in stuck:
         ray.kill(actor)

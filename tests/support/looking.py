@@ -9,6 +9,7 @@ from tests.support.waiting import wait_until
 
 from callboard import _session
 from callboard.util import state as state_api
+from callboard_broker.ids import worker_client_id
 from callboard_broker.records import ActorRecord
 from callboard_broker.wire import Wire, mapping, text
 
@@ -23,6 +24,7 @@ __all__ = [
     "wait_for_end",
     "wait_for_restart",
     "wait_until_posted",
+    "worker_of",
 ]
 
 
@@ -42,6 +44,11 @@ def state(handle: Any) -> Any:
 def record(stage: Stage, actor: str) -> ActorRecord:
     """Read an actor's record."""
     return ActorRecord.decode(mapping(stage.wire.call("HGETALL", stage.broker.keys.actor(actor))))
+
+
+def worker_of(stage: Stage, actor: str) -> str:
+    """Return the client that an actor's worker is."""
+    return worker_client_id(actor, record(stage, actor).token)
 
 
 def beats(stage: Stage, node: str) -> int:

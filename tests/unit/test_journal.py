@@ -3,7 +3,6 @@
 import tempfile
 import threading
 from pathlib import Path
-from types import SimpleNamespace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,19 +58,14 @@ def test_no_journal_is_an_empty_one(tmp_path: Path) -> None:
     assert read_journal(tmp_path / "page") == []
 
 
-def test_what_does_not_fit_keeps_out_what_is_behind_it() -> None:
+def test_what_does_not_fit_keeps_out_what_is_behind_it(tmp_path: Path) -> None:
     """I2: what a supervisor finds are the first outcomes: settled alone, a later one would overtake those before it."""
-    noted: list[bytes] = []
-
-    def add(command: bytes) -> bool:
-        noted.extend([command] if len(command) < 10 else [])
-        return len(command) < 10
-
     replies = object.__new__(Replies)
     replies._sending, replies._journaled = threading.Lock(), 0
-    replies._journal = SimpleNamespace(add=add)  # type: ignore[assignment] # all that is needed of one
-    replies._buffer = [(None, command, (b"", b"", b"")) for command in (b"first", b"x" * 10, b"behind")]
+    replies._journal = Journal.create(tmp_path / "page")
+    replies._buffer = [(None, command, (b"", b"", b"")) for command in (b"first", b"x" * SIZE, b"behind")]
     finished: list[bool] = []
     replies.finish = lambda: finished.append(True)  # type: ignore[method-assign]
     replies.journal()
-    assert (noted, finished) == ([b"first"], [True])
+    replies._journal.close()
+    assert (read_journal(tmp_path / "page"), finished) == ([b"first"], [True])
