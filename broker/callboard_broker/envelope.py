@@ -63,18 +63,15 @@ class Signer:
 
     def seal(self, head: bytes, body: bytes) -> bytes:
         """Return a head with the MAC of head and body behind it: how calls and outcomes travel."""
-        return head + self._tail(head, body)
+        mac, size = self._base.copy(), len(body)
+        content = body if size <= LARGE else hashlib.sha256(body).digest()
+        mac.update(b"%d:%b%d:%b" % (len(head), head, size, content))
+        return b"%b %b" % (head, mac.hexdigest().encode())
 
     def unseal(self, sealed: bytes, body: bytes) -> bytes | None:
         """Return the head that `seal` was given; None when that was not us, or for another body."""
         head = sealed[:-_TAIL_BYTES]
-        return head if compare_digest(self._tail(head, body), sealed[-_TAIL_BYTES:]) else None
-
-    def _tail(self, head: bytes, body: bytes) -> bytes:
-        mac, size = self._base.copy(), len(body)
-        content = body if size <= LARGE else hashlib.sha256(body).digest()
-        mac.update(b"%d:%b%d:%b" % (len(head), head, size, content))
-        return b" " + mac.hexdigest().encode()
+        return head if compare_digest(self.seal(head, body), sealed) else None
 
     def verify(self, fields: Sequence[bytes], body: bytes, mac: bytes) -> bool:
         """Tell whether a MAC is the one that we would have made."""

@@ -27,11 +27,12 @@ _HEAD: Final = 1 + _LENGTH.size
 class Journal:
     """A mapped journal; memory is taken only for what has been used of it."""
 
-    __slots__ = ("_end", "_map")
+    __slots__ = ("_map", "used")
 
     def __init__(self, mapped: mmap.mmap) -> None:
         self._map = mapped
-        self._end = 0
+        #: Bytes that notes take.
+        self.used = 0
 
     @classmethod
     def create(cls, page: Path) -> Self:
@@ -49,20 +50,20 @@ class Journal:
 
     def add(self, command: bytes) -> bool:
         """Note a packed command; tell whether there was room for it."""
-        begin, length = self._end, len(command)
+        begin, length = self.used, len(command)
         end = begin + _HEAD + length
         if end >= SIZE:
             return False
         # With the end behind it.
         self._map[begin + 1 : end + 1] = b"%b%b\0" % (_LENGTH.pack(length), command)
         self._map[begin] = 1
-        self._end = end
+        self.used = end
         return True
 
     def clear(self) -> None:
         """Forget everything: it has been sent."""
         self._map[0] = 0
-        self._end = 0
+        self.used = 0
 
     def close(self) -> None:
         """Unmap the journal. The file stays."""

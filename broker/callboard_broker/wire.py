@@ -186,11 +186,12 @@ class Wire:
             raise
         return reply  # type: ignore[no-any-return] # hiredis has no types
 
-    def receive_some(self) -> Iterator[Reply]:
-        """Yield the next reply, waiting for it, and those that have come together with it. Raises as `receive` does."""
-        yield self.receive()
-        while (reply := self._reader.gets()) is not False:
-            yield reply
+    def receive_some(self) -> list[Reply]:
+        """Wait for the next reply; return it and those that have come together with it. Raises as `receive` does."""
+        replies, more = [self.receive()], self._reader.gets
+        while (reply := more()) is not False:
+            replies.append(reply)
+        return replies
 
     def expect(self) -> None:
         """Note that a reply is due although nothing is asked now, so that silence is noticed."""

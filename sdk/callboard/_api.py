@@ -7,7 +7,6 @@ import json
 import os
 import secrets
 import socket
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast, overload
 
@@ -28,7 +27,7 @@ from callboard_broker.timing import Timing
 from callboard_broker.wire import items, mapping, maybe_text, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from callboard._typed import ActorHandle
 
@@ -238,8 +237,10 @@ def get(refs: Any, *, timeout: float | None = None) -> Any:
         RaySystemError: No supervisor lives any more. The call is kept: get it again when there is one.
         ValueError: What was given is no reference.
     """
+    _check_timeout(timeout)
     if isinstance(refs, ObjectRef):
-        _wait_for([refs], 1, timeout, get)
+        if refs._result.status is None:  # noqa: SLF001
+            _await_all([refs], 1, timeout)
         return refs._value()  # noqa: SLF001
     if not isinstance(refs, list):
         raise ValueError(  # noqa: TRY004 - Ray's class
@@ -250,29 +251,34 @@ def get(refs: Any, *, timeout: float | None = None) -> Any:
     for ref in refs:
         if not isinstance(ref, ObjectRef):
             raise TypeError(f"get() takes a list of references, but the list has a {type(ref).__qualname__}: {ref!r}")
-    _wait_for(refs, len(refs), timeout, get)
+    missing = [ref for ref in refs if ref._result.status is None]  # noqa: SLF001
+    if missing:
+        _await_all(missing, len(refs), timeout)
     return [ref._value() for ref in refs]  # noqa: SLF001
 
 
-def _wait_for(refs: Sequence[ObjectRef[Any]], number: int, timeout: float | None, why: Callable[..., Any]) -> None:
+def _check_timeout(timeout: float | None) -> None:
     if timeout is not None and timeout < 0:
         raise ValueError(f"the timeout must be 0 or more seconds, not {timeout}")
-    missing = [ref for ref in refs if not ref._result.done]  # noqa: SLF001
-    if len(refs) - len(missing) >= number:
-        return
+
+
+def _await_all(missing: Sequence[ObjectRef[Any]], of: int, timeout: float | None) -> None:
+    client, enough = _asked(missing), all_of(missing)
+    if timeout is None and client.deadlocks is not None:
+        client.deadlocks.wait(enough, missing)
+    elif not client.wait(enough, timeout):
+        open_refs = sum(not ref._result.done for ref in missing)  # noqa: SLF001
+        raise GetTimeoutError(f"Get timed out: {open_refs} of {of} objects not ready after {timeout} s.")
+
+
+def _asked(missing: Sequence[ObjectRef[Any]]) -> Client:
+    """Return the client that is to wait for references, when it looks for those of others, too."""
     client = missing[0]._client  # noqa: SLF001
-    client.require_open(missing[0])
-    client.objects.want(missing)
-    deadline = None if timeout is None else time.monotonic() + timeout
-    enough = all_of(missing) if number == len(refs) else some_of(missing, number - (len(refs) - len(missing)))
-    with client.pausing():
-        if deadline is None and why is get:
-            client.deadlocks.wait(enough, missing)
-            return
-        there = client.inbox.wait(enough, deadline)
-    if not there and why is get:
-        open_refs = sum(not ref._result.done for ref in refs)  # noqa: SLF001
-        raise GetTimeoutError(f"Get timed out: {open_refs} of {len(refs)} objects not ready after {timeout} s.")
+    if client.closed:
+        client.require_open(missing[0])
+    if client.objects.borrows:
+        client.objects.want(missing)
+    return client
 
 
 def wait(
@@ -303,7 +309,12 @@ def wait(
         raise ValueError(f"num_returns must be between 1 and the number of references ({len(refs)}), not {num_returns}")
     if not refs:
         return [], []
-    _wait_for(refs, num_returns, timeout, wait)
+    _check_timeout(timeout)
+    missing = [ref for ref in refs if ref._result.status is None]  # noqa: SLF001
+    needed = num_returns - (len(refs) - len(missing))
+    if needed > 0:
+        enough = all_of(missing) if needed == len(missing) else some_of(missing, needed)
+        _asked(missing).wait(enough, timeout)
     ready = [ref for ref in refs if ref._result.done][:num_returns]  # noqa: SLF001
     chosen = set(ready)
     return ready, [ref for ref in refs if ref not in chosen]

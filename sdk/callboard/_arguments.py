@@ -123,7 +123,8 @@ def unpack_call(body: bytes) -> tuple[tuple[Any, ...], dict[str, Any]]:
     Raises:
         Exception: Whatever unpickling raises.
     """
-    return arguments_in(_serde.unpack(body))
+    found = _serde.unpack(body)
+    return arguments_in(found) if type(found) is Attached else found
 
 
 def arguments_in(found: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -86,23 +86,20 @@ class Client:
         registered, server = self.asker.pipeline([clients.register(self.keys, identity), WHO_ARE_YOU])
         checked(registered)
         self._leaving = threading.Event()
-        self._of_parent = self._confirming = False
+        #: Whether this client has left, or is leaving.
+        self.closed = self._of_parent = self._confirming = False
         self.recovery = Recovery(self, server_id(server))
         self.outbound = Outbound(self._connect_outbound, self.recovery.recall, self._leaving)
         self.housekeeper = Housekeeper(self._beat, beat_interval)
         self.holdings = Holdings(self)
         self.lookups = Lookups(self.housekeeper)
-        self.inbox = Inbox(
-            self.keys.inbox(self.id),
-            Consumer(self.keys, self.id, lambda: self._connect("in")),
-            self.outbound,
-            broker.signer("outcome", self.id),
-            self.deliver,
-        )
+        consumer = Consumer(self.keys, self.id, lambda: self._connect("in"))
+        signer = broker.signer("outcome", self.id)
+        self.inbox = Inbox(self.keys.inbox(self.id), consumer, self.outbound, signer, self.deliver)
         self.reader = BackgroundReader(self.inbox)
         self.verdicts = Verdicts(self)
         self.objects = Objects(self)
-        self.deadlocks = Deadlocks(self)
+        self.deadlocks = Deadlocks(self) if identity.actor else None
         self.supervision = Supervision(self, beat_interval)
         self.tasks = Tasks(self)
         self.parking = Parking(self, segments)
@@ -111,8 +108,8 @@ class Client:
         self.withdrawals = Withdrawals(self)
         #: Returns the call in which it is called, in a process that runs calls.
         self.inside: Callable[[], bytes] | None = None
-        #: Entered while a thread waits for outcomes; a worker that runs tasks lends its room to others meanwhile.
-        self.pausing: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
+        #: Entered while a thread waits for outcomes: a worker that runs tasks lends its room to others meanwhile.
+        self.pausing: Callable[[], AbstractContextManager[None]] | None = None
         self._spin = Spin()
         self.housekeeper.start()
 
@@ -178,10 +175,11 @@ class Client:
 
     def wait(self, ready: Callable[[], bool], timeout: float | None) -> bool:
         """Wait until something holds that outcomes bring about; tell whether it does."""
-        if ready():
-            return True
+        deadline = None if timeout is None else time.monotonic() + timeout
+        if self.pausing is None:
+            return self.inbox.wait(ready, deadline)
         with self.pausing():
-            return self.inbox.wait(ready, None if timeout is None else time.monotonic() + timeout)
+            return self.inbox.wait(ready, deadline)
 
     def deliver(self, outcome: Outcome) -> None:
         """Resolve the call that an outcome belongs to; one that nobody waits for gives back what it carries."""
@@ -243,11 +241,6 @@ class Client:
             result.parent = self.inside()
         return result
 
-    @property
-    def closed(self) -> bool:
-        """Tell whether this client has left, or is leaving."""
-        return self._leaving.is_set()
-
     def open_calls(self) -> list[tuple[bytes, Result]]:
         """Return the calls of this client that have no outcome yet, with their results."""
         with self.outbound.lock:
@@ -256,6 +249,7 @@ class Client:
     def leave_to_parent(self) -> None:
         """Use nothing of this client in a process that was forked: two that read what comes would mix it up."""
         self._of_parent = True
+        self.closed = True
         # Another one, as somebody may have held its lock when this process was forked.
         self._leaving = threading.Event()
         self._leaving.set()
@@ -268,6 +262,7 @@ class Client:
         """
         if self.closed:
             return
+        self.closed = True
         self._leaving.set()
         self.housekeeper.stop()
         if goodbye:

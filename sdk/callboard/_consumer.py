@@ -51,16 +51,17 @@ class Consumer:
         "_lone",
         "_read",
         "_torn",
-        "_wire",
         "arrived",
         "last",
+        "wire",
     )
 
     def __init__(self, keys: Keyspace, client: str, connect: Callable[[], Wire]) -> None:
         self._keys = keys
         self._client = client
         self._connect = connect
-        self._wire = connect()
+        #: The present connection, for polling.
+        self.wire = connect()
         #: The last entry that came.
         self.last = b"0-1"
         #: Sealed heads and bodies of outcomes that came; whoever has dealt with the first removes it.
@@ -75,18 +76,6 @@ class Consumer:
         #: Whether replies may have been lost on their way from the socket.
         self._torn = False
 
-    def fileno(self) -> int:
-        """Return the descriptor of the present connection, for polling."""
-        return self._wire.fileno()
-
-    def readable(self, milliseconds: int = 0) -> bool:
-        """Tell whether there is something to `take`, waiting at most so long."""
-        return self._wire.readable(milliseconds)
-
-    def check_silence(self) -> None:
-        """Raise `BrokerUnreachableError` when the server has said nothing for too long."""
-        self._wire.check_silence()
-
     def ask(self) -> None:
         """Have a read under way.
 
@@ -97,19 +86,18 @@ class Consumer:
         if self._torn:
             raise BrokerUnreachableError("reading the inbox was interrupted")
         if self._ahead:
-            self._wire.expect()
             return
         if not self._joined:
             self._join()
         ahead = _AHEAD if self._lone else 1
-        self._wire.send_packed(self._read * ahead)
+        self.wire.send_packed(self._read * ahead)
         self._ahead = ahead
 
     def take(self) -> None:
         """Take what has come, waiting for it if need be; it is in `arrived` then. Raises as `ask` does."""
         self._torn = True
         before = len(self.arrived)
-        for reply in self._wire.receive_some():
+        for reply in self.wire.receive_some():
             self._ahead -= 1
             if isinstance(reply, ReplyError):
                 raise _trouble(str(reply))
@@ -126,23 +114,23 @@ class Consumer:
         Raises:
             BrokerUnreachableError: None could be made for as long as `connect` tries.
         """
-        self._wire.close()
+        self.wire.close()
         self._ahead, self._joined, self._torn = 0, False, False
-        self._wire = self._connect()
+        self.wire = self._connect()
 
     def interrupt(self) -> None:
         """Have a thread that reads come out of it."""
-        self._wire.interrupt()
+        self.wire.interrupt()
 
     def close(self) -> None:
         """Close the connection."""
-        self._wire.close()
+        self.wire.close()
 
     def _join(self) -> None:
         self._groups += 1
         group = f"{self._groups}"
         self._torn = True
-        (reply,) = self._wire.pipeline([clients.listen(self._keys, self._client, group, self.last)])
+        (reply,) = self.wire.pipeline([clients.listen(self._keys, self._client, group, self.last)])
         self._torn = False
         if isinstance(reply, ReplyError):
             raise _trouble(str(reply))

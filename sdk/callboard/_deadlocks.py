@@ -48,7 +48,7 @@ class Deadlocks:
     """Wait for results, and find out when they can never come.
 
     Args:
-        client: Who waits; only for one that is an actor there is anything to find out.
+        client: Who waits: an actor.
     """
 
     def __init__(self, client: Client) -> None:
@@ -62,7 +62,7 @@ class Deadlocks:
             DeadlockError: They can never come.
         """
         inbox = self._client.inbox
-        if not self._actor or threading.current_thread() is not threading.main_thread():
+        if threading.current_thread() is not threading.main_thread():
             return inbox.wait(enough, None)
         if inbox.wait(enough, time.monotonic() + _USUAL):
             return True

@@ -59,7 +59,8 @@ class ActorHandle(Generic[T_co]):
         return ActorId(self._hold.actor)
 
     def __getattr__(self, name: str) -> ActorMethod[..., Any]:
-        method = self._info.method(name)
+        info = self._info
+        method = info.methods.get(name) or info.method(name)
         if method is None:
             raise AttributeError(f"the actor class {self._info.name} has no method {name!r}")
         return ActorMethod(self, method)
@@ -118,7 +119,8 @@ class ActorMethod(Generic[P, R_co]):
         method.check(args, kwargs)
         hold, terms = handle._hold, handle._terms  # noqa: SLF001
         client, name = hold.client, method.name
-        client.require_open(self)
+        if client.closed:
+            client.require_open(self)
         if name == TERMINATE:
             call, result = client.calls.terminate(hold, terms)
             return ObjectRef(client, call, result)

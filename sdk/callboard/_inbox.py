@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from callboard._spin import Spin
 from callboard.exceptions import RaySystemError
 from callboard_broker.envelope import open_outcome
-from callboard_broker.errors import BrokerUnreachableError, EnvelopeError
+from callboard_broker.errors import BrokerUnreachableError, ForgedEntryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,7 +102,8 @@ class Inbox:
                         self._read(ready, remaining)
                 finally:
                     self._leading.release()
-                    self._pass_on()
+                    if self._followers:
+                        self._pass_on()
             else:
                 self._follow(remaining)
             told = self.abandoned
@@ -160,9 +161,11 @@ class Inbox:
         try:
             consumer.ask()
             if not self._comes_soon(remaining):
+                # A read may have been under way for long without anybody waiting.
+                consumer.wire.expect()
                 self._outbound.collect()
                 if not self._patiently(ready, remaining):
-                    consumer.check_silence()
+                    consumer.wire.check_silence()
                     return
             consumer.take()
         except BrokerUnreachableError:
@@ -176,16 +179,16 @@ class Inbox:
 
     def _comes_soon(self, remaining: float) -> bool:
         consumer = self._consumer
-        if remaining > 0 and not self._followers and self._spin.until(consumer.readable):
+        if remaining > 0 and not self._followers and self._spin.until(consumer.wire.readable):
             return True
-        return consumer.readable(min(_SHORT_MS, int(remaining * 1000) + 1))
+        return consumer.wire.readable(min(_SHORT_MS, int(remaining * 1000) + 1))
 
     def _patiently(self, ready: Callable[[], bool], remaining: float) -> bool:
         """Wait on both connections and for the bell; tell whether the inbox has something."""
         if remaining <= 0:
-            return self._consumer.readable()
+            return self._consumer.wire.readable()
         poll = select.poll()
-        poll.register(self._consumer, select.POLLIN)
+        poll.register(self._consumer.wire, select.POLLIN)
         if not self._outbound.quiet:
             poll.register(self._outbound, select.POLLIN)
         poll.register(self._bell, select.POLLIN)
@@ -200,30 +203,25 @@ class Inbox:
             self._listening = False
         if self._bell in heard:
             os.read(self._bell, 4096)
-        return self._consumer.fileno() in heard
+        return self._consumer.wire.fileno() in heard
 
     def _hand_out(self) -> None:
         arrived = self._consumer.arrived
-        self._untrimmed += len(arrived)
-        self._untrimmed_bytes += sum([len(body) for _, body in arrived])
         while arrived:
+            sealed, body = arrived[0]
             try:
-                self._hand_over(*arrived[0])
+                self._deliver(open_outcome(self._signer, sealed, body))
+            except ForgedEntryError as error:
+                _log.warning("something in the inbox was refused: %s", error)
             except Exception:
                 # It would fail again.
                 arrived.popleft()
                 raise
             arrived.popleft()
+            self._untrimmed += 1
+            self._untrimmed_bytes += len(body)
         if self._untrimmed >= _TRIM_COUNT or self._untrimmed_bytes >= _TRIM_BYTES:
             self._untrimmed = self._untrimmed_bytes = 0
             milliseconds, _, number = self._consumer.last.partition(b"-")
             beyond = b"%s-%d" % (milliseconds, int(number) + 1)
             self._outbound.post(("XTRIM", self._key, "MINID", beyond))
-
-    def _hand_over(self, sealed: bytes, body: bytes) -> None:
-        try:
-            outcome = open_outcome(self._signer, sealed, body)
-        except EnvelopeError as error:
-            _log.warning("something in the inbox was refused: %s", error)
-            return
-        self._deliver(outcome)

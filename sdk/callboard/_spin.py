@@ -26,15 +26,16 @@ _SELDOM: Final = 1024
 class Spin:
     """Look again and again as long as that pays; only in the main thread, as it would keep other threads waiting."""
 
-    __slots__ = ("_left_out", "_pause")
+    __slots__ = ("_left_out", "_main", "_pause")
 
     def __init__(self) -> None:
+        self._main = threading.main_thread().ident
         self._pause = 0
         self._left_out = 0
 
     def until(self, ready: Callable[[], bool]) -> bool:
         """Tell whether something is ready within a moment; False at once where trying that has been in vain."""
-        if threading.current_thread() is not threading.main_thread():
+        if threading.get_ident() != self._main:
             return False
         if self._left_out:
             self._left_out -= 1

@@ -63,7 +63,7 @@ def read(consumer: Consumer, count: int) -> list[str]:
     found: list[str] = []
     while len(found) < count:
         consumer.ask()
-        assert consumer.readable(SOON), f"{count} outcomes were to come, but only {found} came"
+        assert consumer.wire.readable(SOON), f"{count} outcomes were to come, but only {found} came"
         consumer.take()
         found += [head.decode() for head, _ in consumer.arrived]
         consumer.arrived.clear()
@@ -107,7 +107,7 @@ def test_what_came_on_a_connection_that_broke_comes_again(inbox: Inbox) -> None:
     assert read(consumer, 1) == ["first"]
     consumer.ask()
     inbox.put("second", "third")
-    assert consumer.readable(SOON)
+    assert consumer.wire.readable(SOON)
 
     consumer.interrupt()
     consumer.reconnect()
@@ -161,7 +161,7 @@ def test_an_inbox_that_is_gone_is_asked_for_again(inbox: Inbox, on_stage: Stage)
     consumer = inbox.consumer()
     consumer.ask()
     on_stage.wire.call("DEL", inbox.key)
-    assert consumer.readable(SOON)
+    assert consumer.wire.readable(SOON)
     with pytest.raises(BrokerUnreachableError, match=r"NOGROUP|UNBLOCKED"):
         consumer.take()
     consumer.reconnect()
@@ -202,7 +202,7 @@ def test_outcomes_that_were_being_handed_out_are_handed_out_again(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("callboard._inbox.Inbox._hand_over", interrupted)
+    monkeypatch.setattr("callboard._inbox.open_outcome", interrupted)
     with pytest.raises(KeyboardInterrupt):
         ray.get(refs)
     monkeypatch.undo()

@@ -1,6 +1,5 @@
 """A8: pools of actors, with calls whose outcomes the test decides about: no broker, no process."""
 
-import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -23,23 +22,16 @@ class Script:
 
     def __init__(self, *events: Callable[[], None]) -> None:
         self.events = list(events)
-        self.objects = self.inbox = self.deadlocks = self
+        # It is open, no actor, and all references are the test's own.
+        self.closed, self.deadlocks = False, None
+        self.objects = self
+        self.borrows = False
 
-    def pausing(self) -> contextlib.AbstractContextManager[None]:
-        """Have no room to give up while it waits."""
-        return contextlib.nullcontext()
-
-    def require_open(self, _ref: object) -> None:
-        """Be open."""
-
-    def want(self, _ref: object) -> None:
-        """Owe nothing: all references are the test's own."""
-
-    def wait(self, enough: Callable[[], bool], deadline: object) -> bool:
+    def wait(self, enough: Callable[[], bool], timeout: object) -> bool:
         """Let things happen; when nothing more does, time is up."""
         while not enough():
             if not self.events:
-                assert deadline is not None, "this would wait for ever"
+                assert timeout is not None, "this would wait for ever"
                 return False
             self.events.pop(0)()
         return True

@@ -253,7 +253,8 @@ class Replies:
     def _read_answers(self, least: int = 1) -> None:
         while self._owed:
             self._answered(self._wire.receive(least))
-        self._forget_if_settled()
+        if self._journal.used:
+            self._forget_if_settled()
 
     def _answered(self, reply: Reply) -> None:
         if isinstance(reply, ReplyError):
