@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 PATIENCE: Final = 30.0
 #: Unread replies from which the sender looks for them itself.
 _LOOK: Final = 64
-#: Nanoseconds after a command within which the next is part of a burst.
+#: Nanoseconds after a command, or after having sent it, within which the next is part of a burst.
 _BURST_NS: Final = 100_000
 #: Commands of a burst that are sent together.
 _TOGETHER: Final = 32
@@ -106,12 +106,16 @@ class Outbound:
         """
         waiting = self._unacknowledged
         waiting.append((packed, acknowledged))
-        self._held.append(packed)
-        before, self._posted_at = self._posted_at, time.monotonic_ns()
-        if self._posted_at - before > _BURST_NS or len(self._held) >= _TOGETHER:
+        held, now = self._held, time.monotonic_ns()
+        held.append(packed)
+        # What is held back is a burst, however long others have run since.
+        if (len(held) == 1 and now - self._posted_at > _BURST_NS) or len(held) >= _TOGETHER:
             self._send_held()
+            # Whom that has woken may have run first: the burst goes on from here.
+            now = time.monotonic_ns()
         else:
             self._flusher.watch()
+        self._posted_at = now
         if len(waiting) % _LOOK == 0:
             self._collect()
             while len(waiting) >= WINDOW:

@@ -1,6 +1,7 @@
 """The way out, on connections that break."""
 
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -22,6 +23,12 @@ class BrokenWire:
         if self._broken:
             raise BrokerUnreachableError("it broke")
         self._sent.append(data)
+
+    def available(self) -> list[Any]:
+        return []
+
+    def check_silence(self) -> None:
+        pass
 
     def close(self) -> None:
         self._broken = True
@@ -63,4 +70,30 @@ def test_what_is_posted_after_a_wait_leaves_at_once(monkeypatch: pytest.MonkeyPa
     with outbound.lock:
         outbound.post_locked(commands[0], lambda _: None)
     assert sent == commands
+    outbound.close()
+
+
+def test_a_burst_lasts_while_others_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sending wakes the server, which may take the processor, and so may anybody: the next call is no lone one."""
+    now, sent = 10**10, list[bytes]()
+
+    class Crowded(BrokenWire):
+        """A connection to a server on the same processor."""
+
+        def send_packed(self, data: bytes) -> None:
+            nonlocal now
+            now += 10**9
+            super().send_packed(data)
+
+    wire: Any = Crowded(sent, broken=False)
+    outbound = Outbound(lambda: wire, lambda _: [], threading.Event())
+    monkeypatch.setattr(outbound._flusher, "watch", lambda: None)
+    monkeypatch.setattr(time, "monotonic_ns", lambda: now)
+    ping = pack(("PING",))
+    with outbound.lock:
+        for number in range(65):
+            if number % 7 == 3:
+                now += 10**9
+            outbound.post_locked(ping, lambda _: None)
+        assert [len(data) // len(ping) for data in sent] == [1, 32, 32]
     outbound.close()
