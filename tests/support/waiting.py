@@ -3,9 +3,10 @@
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
-__all__ = ["wait_until"]
+__all__ = ["asleep", "wait_until"]
 
 #: Seconds between two looks: short beside what is waited for, long beside what a look costs.
 INTERVAL = 0.01
@@ -35,3 +36,9 @@ def wait_until(predicate: Callable[[], T], *, what: str, timeout: float = 10.0) 
             raise AssertionError(f"timed out after {timeout:g} s waiting for {what}; last seen: {value!r}")
         never.wait(INTERVAL)
     return value
+
+
+def asleep(thread: threading.Thread) -> Callable[[], bool]:
+    """Return what tells whether a thread waits in the kernel, if only for the interpreter's lock."""
+    status = Path(f"/proc/self/task/{thread.native_id}/stat")
+    return lambda: status.read_text().rpartition(")")[2].split()[0] == "S"

@@ -61,7 +61,7 @@ def test_no_journal_is_an_empty_one(tmp_path: Path) -> None:
 def test_what_does_not_fit_keeps_out_what_is_behind_it(tmp_path: Path) -> None:
     """I2: what a supervisor finds are the first outcomes: settled alone, a later one would overtake those before it."""
     replies = object.__new__(Replies)
-    replies._sending, replies._journaled = threading.Lock(), 0
+    replies._sending, replies._journaled = threading.RLock(), 0
     replies._journal = Journal.create(tmp_path / "page")
     replies._buffer = [(None, command, (b"", b"", b"")) for command in (b"first", b"x" * SIZE, b"behind")]
     finished: list[bool] = []

@@ -3,11 +3,10 @@
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
-from tests.support.waiting import wait_until
+from tests.support.waiting import asleep, wait_until
 
 from callboard_broker.wire import Reply, Wire
 
@@ -43,12 +42,6 @@ def line() -> Iterator[Line]:
     made = Line()
     yield made
     made.close()
-
-
-def asleep(thread: threading.Thread) -> Callable[[], bool]:
-    """Return what tells whether a thread waits in the kernel."""
-    status = Path(f"/proc/self/task/{thread.native_id}/stat")
-    return lambda: status.read_text().rpartition(")")[2].split()[0] == "S"
 
 
 def test_a_short_reply_alone_does_not_end_the_wait(line: Line) -> None:

@@ -88,7 +88,7 @@ class Replies:
         self._again: list[bytes] = []
         self._owed: deque[bytes] = deque()
         # Between the thread that answers calls and the flusher: whoever sends holds it.
-        self._sending = threading.Lock()
+        self._sending = threading.RLock()
         self._flusher = Flusher(self._flush_if_waiting)
         self._introduce()
 
@@ -281,16 +281,23 @@ class Replies:
 
     def _take_over(self) -> None:
         """Make a new connection and send again what was not acknowledged."""
+        self._wire.close()
+        # What the flusher sent meanwhile would be sent again, and its answers be taken for others.
+        with self._sending:
+            self._connect_anew()
+            self._again = [*self._again, *self._owed]
+            self._owed.clear()
+            self._journaled = 0
+
+    def _connect_anew(self) -> None:
         patience = 2 * self._settings.heartbeat_timeout
         give_up = time.monotonic() + patience
-        self._wire.close()
         while True:
             try:
                 self._wire = self._settings.broker.connect(
                     f"worker:{self._settings.actor}", patience=max(0.1, give_up - time.monotonic())
                 )
-                self._resume()
-                break
+                return self._resume()
             except BrokerError as error:
                 if str(error).startswith("FENCED"):
                     raise Fenced(str(error)) from error
@@ -299,10 +306,6 @@ class Replies:
                 if time.monotonic() > give_up:
                     raise Lost(str(error)) from error
                 threading.Event().wait(_AGAIN)
-        with self._sending:
-            self._again = [*self._again, *self._owed]
-            self._owed.clear()
-            self._journaled = 0
 
     def _resume(self) -> None:
         """Make a new connection fit for use."""
