@@ -32,11 +32,12 @@ _log = logging.getLogger(__name__)
 #: Seconds for which a broken connection is tried again before what waits on it fails.
 PATIENCE: Final = 30.0
 #: Unread replies from which the sender looks for them itself.
-_LOOK: Final = 64
+_LOOK: Final = 128
 #: Nanoseconds after a command, or after having sent it, within which the next is part of a burst.
 _BURST_NS: Final = 100_000
-#: Commands of a burst that are sent together.
-_TOGETHER: Final = 32
+#: Commands of a burst that are sent together: fewer at first, so that work on them begins early.
+_AT_FIRST: Final = 32
+_TOGETHER: Final = 128
 #: Commands that may be unacknowledged; the sender waits then. Bounds what is sent again after a broken connection.
 WINDOW: Final = 10_000
 
@@ -64,6 +65,7 @@ class Outbound:
         "_leaving",
         "_posted_at",
         "_recall",
+        "_together",
         "_unacknowledged",
         "_wire",
         "aftermath",
@@ -87,6 +89,7 @@ class Outbound:
         self.aftermath: deque[Callable[[], None]] = deque()
         self._held: list[bytes] = []
         self._posted_at = 0
+        self._together = _AT_FIRST
         self._flusher = Flusher(self._flush_held)
         self.closed = False
 
@@ -109,7 +112,9 @@ class Outbound:
         held, now = self._held, time.monotonic_ns()
         held.append(packed)
         # What is held back is a burst, however long others have run since.
-        if (len(held) == 1 and now - self._posted_at > _BURST_NS) or len(held) >= _TOGETHER:
+        lone = len(held) == 1 and now - self._posted_at > _BURST_NS
+        if lone or len(held) >= self._together:
+            self._together = _AT_FIRST if lone else _TOGETHER
             self._send_held()
             # Whom that has woken may have run first: the burst goes on from here.
             now = time.monotonic_ns()

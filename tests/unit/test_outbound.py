@@ -91,9 +91,9 @@ def test_a_burst_lasts_while_others_run(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(time, "monotonic_ns", lambda: now)
     ping = pack(("PING",))
     with outbound.lock:
-        for number in range(65):
+        for number in range(1 + 32 + 128 + 128):
             if number % 7 == 3:
                 now += 10**9
             outbound.post_locked(ping, lambda _: None)
-        assert [len(data) // len(ping) for data in sent] == [1, 32, 32]
+        assert [len(data) // len(ping) for data in sent] == [1, 32, 128, 128]
     outbound.close()
