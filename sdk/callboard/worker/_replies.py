@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from callboard_broker.wire import Command, Reply, Wire
 
 #: Outcomes that are sent together at most.
-_TOGETHER: Final = 32
+_TOGETHER: Final = 64
 #: Error of a server that cannot write its file: nothing can change there, so nobody else can become the actor, either.
 _CANNOT_WRITE: Final = "MISCONF"
 #: Seconds before a server that is not ready is asked again.
