@@ -274,10 +274,8 @@ def _await_all(missing: Sequence[ObjectRef[Any]], of: int, timeout: float | None
 def _asked(missing: Sequence[ObjectRef[Any]]) -> Client:
     """Return the client that is to wait for references, when it looks for those of others, too."""
     client = missing[0]._client  # noqa: SLF001
-    if client.closed:
-        client.require_open(missing[0])
-    if client.objects.borrows:
-        client.objects.want(missing)
+    client.require_open(missing[0])
+    client.objects.want(missing)
     return client
 
 

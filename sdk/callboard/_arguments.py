@@ -123,8 +123,7 @@ def unpack_call(body: bytes) -> tuple[tuple[Any, ...], dict[str, Any]]:
     Raises:
         Exception: Whatever unpickling raises.
     """
-    found = _serde.unpack(body)
-    return arguments_in(found) if type(found) is Attached else found
+    return arguments_in(_serde.unpack(body))
 
 
 def arguments_in(found: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:

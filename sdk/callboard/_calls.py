@@ -108,9 +108,7 @@ class Calls:
         route = self._routes.get(hold.actor)
         if body is None or route is None or terms.max_pending > 0:
             return self.make(hold, method, arguments, terms, retries=terms.retries)
-        outbound, client, result, call = self._outbound, self._client, Result(), b""
-        if client.inside is not None:
-            client.made_here(result)
+        outbound, result, call = self._outbound, self._client.made_here(Result()), b""
         with outbound.lock:
             if not route.waiting:
                 call = self.next_id()

@@ -59,8 +59,7 @@ class ActorHandle(Generic[T_co]):
         return ActorId(self._hold.actor)
 
     def __getattr__(self, name: str) -> ActorMethod[..., Any]:
-        info = self._info
-        method = info.methods.get(name) or info.method(name)
+        method = self._info.method(name)
         if method is None:
             raise AttributeError(f"the actor class {self._info.name} has no method {name!r}")
         return ActorMethod(self, method)
@@ -119,8 +118,7 @@ class ActorMethod(Generic[P, R_co]):
         method.check(args, kwargs)
         hold, terms = handle._hold, handle._terms  # noqa: SLF001
         client, name = hold.client, method.name
-        if client.closed:
-            client.require_open(self)
+        client.require_open(self)
         if name == TERMINATE:
             call, result = client.calls.terminate(hold, terms)
             return ObjectRef(client, call, result)

@@ -102,8 +102,7 @@ class Inbox:
                         self._read(ready, remaining)
                 finally:
                     self._leading.release()
-                    if self._followers:
-                        self._pass_on()
+                    self._pass_on()
             else:
                 self._follow(remaining)
             told = self.abandoned

@@ -58,8 +58,6 @@ class Objects:
         self._owned: weakref.WeakValueDictionary[str, Result] = weakref.WeakValueDictionary()
         self._borrowed: weakref.WeakValueDictionary[str, Result] = weakref.WeakValueDictionary()
         self._awaited: dict[str, Result] = {}
-        #: Whether anything has been borrowed yet.
-        self.borrows = False
         #: What is ours and had other holders when we let go of it; None where nobody wants to know.
         self._left_to_others: set[str] | None = None
 
@@ -118,7 +116,6 @@ class Objects:
         with self._lock:
             result = self._owned.get(name) or self._borrowed.get(name)
             if result is None:
-                self.borrows = True
                 result = self._borrowed[name] = Result()
                 holder, number = self._client.holdings.next_holder()
                 member = f"hold-object {name} {number}"
@@ -128,6 +125,8 @@ class Objects:
 
     def want(self, refs: Iterable[ObjectRef[Any]]) -> None:
         """Begin to look for the values of those references that are borrowed and have none yet."""
+        if not self._borrowed:
+            return
         with self._lock:
             for ref in refs:
                 name, result = ref.hex(), ref._result  # noqa: SLF001

@@ -22,10 +22,13 @@ class Script:
 
     def __init__(self, *events: Callable[[], None]) -> None:
         self.events = list(events)
-        # It is open, no actor, and all references are the test's own.
-        self.closed, self.deadlocks = False, None
-        self.objects = self
-        self.borrows = False
+        self.objects, self.deadlocks = self, None
+
+    def require_open(self, _ref: object) -> None:
+        """Be open."""
+
+    def want(self, _ref: object) -> None:
+        """Owe nothing: all references are the test's own."""
 
     def wait(self, enough: Callable[[], bool], timeout: object) -> bool:
         """Let things happen; when nothing more does, time is up."""

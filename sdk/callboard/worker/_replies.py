@@ -253,8 +253,7 @@ class Replies:
     def _read_answers(self, least: int = 1) -> None:
         while self._owed:
             self._answered(self._wire.receive(least))
-        if self._journal.used:
-            self._forget_if_settled()
+        self._forget_if_settled()
 
     def _answered(self, reply: Reply) -> None:
         if isinstance(reply, ReplyError):
@@ -266,6 +265,8 @@ class Replies:
             self.recovery.answered(command, reply)
 
     def _forget_if_settled(self) -> None:
+        if not self._journal.used:
+            return
         with self._sending:
             if not self._owed and not self._buffer:
                 self._journal.clear()
