@@ -82,13 +82,14 @@ class Run:
         """Measure a workload on all sides that can do it: they start anew, prepare it, and then take turns."""
         names = [name for name in self._sides if name in workload.sides]
         task = self._progress.add_task(workload.name, total=len(names) * self._rounds)
-        ready = [name for name in names if self._ask(workload, name, Command("prepare", workload.name)) is not None]
+        ready = [name for name in names if self._prepared(workload, name)]
         for turn in range(self._rounds):
             # No side is always the one that runs behind the same other.
             for name in ready if turn % 2 == 0 else reversed(ready):
-                machine.settle(_SETTLE)
-                with spinning(workload.busy):
-                    sample = self._ask(workload, name, Command("measure", seconds=self._seconds))
+                with self._sides[name].awake():
+                    machine.settle(_SETTLE)
+                    with spinning(workload.busy):
+                        sample = self._ask(workload, name, Command("measure", seconds=self._seconds))
                 self.results.add(workload.name, name, sample or {})
                 self._progress.advance(task)
         # What one workload leaves, such as records of the dead or idle workers, is not the next one's burden.
@@ -96,6 +97,10 @@ class Run:
             self._sides[name].stop()
         if not self._progress.console.is_terminal:
             self._progress.console.print(f"{workload.name}: measured on {', '.join(ready)}")
+
+    def _prepared(self, workload: Workload, name: str) -> bool:
+        with self._sides[name].awake():
+            return self._ask(workload, name, Command("prepare", workload.name)) is not None
 
     def _ask(self, workload: Workload, name: str, command: Command) -> dict[str, float] | None:
         try:

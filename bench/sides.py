@@ -8,12 +8,14 @@ import select
 import signal
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from bench import pausing
 from bench.catalogue import HERE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from bench.side import Command
@@ -62,18 +64,32 @@ class SideProcess:
         sample: dict[str, float] = found["sample"]
         return sample
 
+    @contextmanager
+    def awake(self) -> Iterator[None]:
+        """Let it go on meanwhile; outside of this it is stopped, with all that belongs to it."""
+        if self._process is not None:
+            pausing.resume(self._process.pid)
+        try:
+            yield
+        finally:
+            if self._process is not None:
+                pausing.pause(self._process.pid)
+
     def stop(self) -> None:
         """Let it end what it has, and wait for it; harmless when repeated."""
         process, self._process = self._process, None
         if process is None:
             return
+        pausing.resume(process.pid)
         assert process.stdin is not None
+        assert process.stdout is not None
         with suppress(BrokenPipeError):
             process.stdin.close()
         try:
             process.wait(_END)
         except subprocess.TimeoutExpired:
             self._kill(process)
+        process.stdout.close()
 
     def _start(self) -> subprocess.Popen[str]:
         if self._process is None:
