@@ -44,6 +44,12 @@ def bound(connected: socket.socket) -> None:
                 connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
+def nap(connected: socket.socket, milliseconds: int) -> None:
+    """Let the kernel end a read after so long in which nothing comes; whoever reads asks again."""
+    timeout = struct.pack("ll", *divmod(milliseconds * 1000, 1_000_000))
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
+
+
 def too_long(since: float) -> bool:
     """Tell whether a peer that has said nothing since a moment, on the monotonic clock, counts as lost."""
     return time.monotonic() - since > SILENCE

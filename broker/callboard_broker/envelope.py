@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from callboard_broker import timing
 from callboard_broker.errors import ForgedEntryError, MalformedEntryError, StaleEntryError
-from callboard_broker.wire import HOLE, template
+from callboard_broker.packing import HOLE, template
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -19,6 +19,7 @@ from callboard_broker import _silence
 from callboard_broker._opening import PRIMARY, open_socket
 from callboard_broker.addresses import FORMS, without_password
 from callboard_broker.errors import BrokerRefusedError, BrokerUnreachableError
+from callboard_broker.packing import pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -36,7 +37,6 @@ _LATER: Final = ("LOADING", "ERR max number of clients")
 TRANSIENT: Final = (
     "LOADING", "MASTERDOWN", "CLUSTERDOWN", "READONLY", "BUSY", "TRYAGAIN", "NOREPLICAS", "MISCONF",
 )  # fmt: skip
-_pack_command: Callable[[Command], bytes] = hiredis.pack_command  # type: ignore[assignment] # takes any tuple of arguments
 
 
 class Wire:
@@ -46,7 +46,9 @@ class Wire:
     reading or writing it is broken for good, because request and reply could no longer be paired.
     """
 
-    __slots__ = ("__weakref__", "_asked_at", "_hurried", "_least", "_pending", "_poll", "_reader", "_socket", "broken")
+    __slots__ = (
+        "__weakref__", "_asked_at", "_hurried", "_least", "_naps", "_pending", "_poll", "_reader", "_socket", "broken",
+    )  # fmt: skip
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
@@ -59,6 +61,8 @@ class Wire:
         #: Bytes that must be there to end a wait, and whether it is to be one from now on.
         self._least = 1
         self._hurried = False
+        #: Milliseconds for which `fill` waits; 0 as long as it has not been told.
+        self._naps = 0
         #: Since when something has been asked and nothing has come; 0.0 when something has come since.
         self._asked_at = 0.0
 
@@ -177,14 +181,53 @@ class Wire:
                 self._asked_at = 0.0
                 reader.feed(data)
         except (BlockingIOError, TimeoutError):
+            if self._naps and self._pending is None and self.readable(int(_silence.SILENCE * 1000)):
+                return self.receive()
             raise self._forsaken() from None
         except OSError as error:
-            self.broken = True
-            raise BrokerUnreachableError(f"the connection to Redis broke: {error}") from error
+            raise self._broke(error) from error
         except BaseException:
             self.broken = True
             raise
         return reply  # type: ignore[no-any-return] # hiredis has no types
+
+    def nap(self, milliseconds: int) -> None:
+        """Have `fill` wait for so long, when it waits."""
+        self._naps = milliseconds
+        _silence.nap(self._socket, milliseconds)
+
+    def fill(self, *, wait: bool = False) -> bool:
+        """Take in what has come, in one system call, so that `receive` finds it; tell whether there is anything.
+
+        What has come may turn out to be half a reply; the rest is then on its way.
+
+        Args:
+            wait: Wait for it, for as long as `nap` has said. Raises as `receive` does.
+        """
+        reader = self._reader
+        if reader.has_data():
+            return True
+        if self._pending is not None:
+            # Python reads TLS without flags, and waits by itself.
+            return self.readable(self._naps if wait else 0)
+        try:
+            data = self._socket.recv(_CHUNK, 0 if wait else socket.MSG_DONTWAIT)
+            if not data:
+                raise ConnectionResetError("closed by the server")
+            self._asked_at = 0.0
+            reader.feed(data)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise self._broke(error) from error
+        except BaseException:
+            self.broken = True
+            raise
+        return True
+
+    def _broke(self, error: OSError) -> BrokerUnreachableError:
+        self.broken = True
+        return BrokerUnreachableError(f"the connection to Redis broke: {error}")
 
     def receive_some(self) -> list[Reply]:
         """Wait for the next reply; return it and those that have come together with it. Raises as `receive` does."""
@@ -275,49 +318,6 @@ class Wire:
         if look is not None:
             look(self.readable)
         return [self.receive() for _ in commands]
-
-
-def pack(*commands: Command) -> bytes:
-    """Encode commands as the server expects them."""
-    if len(commands) == 1:
-        return _pack_command(commands[0])
-    return b"".join(map(_pack_command, commands))
-
-
-def unpack(packed: bytes) -> list[bytes]:
-    """Decode one command that `pack` or a template made."""
-    reader = hiredis.Reader()
-    reader.feed(packed)
-    return [part for part in items(reader.gets()) if isinstance(part, bytes)]
-
-
-#: Stands in a `template` for a value that is filled in each time.
-HOLE: Final = object()
-
-
-def template(*parts: Argument | object) -> bytes:
-    """Encode a command that is sent over and over, leaving holes.
-
-    The result is filled by ``template % (len(value), value, ...)`` with the bytes of each `HOLE` in turn: several times
-    faster than packing two dozen arguments of which most never change.
-    """
-    return b"*%d\r\n" % len(parts) + arguments(*parts)
-
-
-def arguments(*parts: Argument | object) -> bytes:
-    """Encode arguments of a command without its head; with holes it is a `template`, without it is final."""
-    encoded = []
-    for part in parts:
-        if part is HOLE:
-            encoded.append(b"$%d\r\n%b\r\n")
-        else:
-            value = part if isinstance(part, bytes) else str(part).encode()
-            encoded.append(b"$%d\r\n%b\r\n" % (len(value), value))
-    if HOLE not in parts:
-        return b"".join(encoded)
-    return b"".join(
-        text if part is HOLE else text.replace(b"%", b"%%") for part, text in zip(parts, encoded, strict=True)
-    )
 
 
 def checked(reply: Reply) -> Reply:

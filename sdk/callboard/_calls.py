@@ -15,7 +15,8 @@ from callboard_broker import timing
 from callboard_broker.deaths import SEALED_TERMINATE
 from callboard_broker.envelope import TERMINATE, call_fields, renewed
 from callboard_broker.operations import actors, calls, letters
-from callboard_broker.wire import ReplyError, pack, unpack
+from callboard_broker.packing import pack, unpack
+from callboard_broker.wire import ReplyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

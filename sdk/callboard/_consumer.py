@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from callboard_broker.errors import BrokerError, BrokerRefusedError, BrokerUnreachableError
 from callboard_broker.operations import clients, streams
-from callboard_broker.wire import TRANSIENT, ReplyError, pack, pairs, stream_entries
+from callboard_broker.packing import pack
+from callboard_broker.wire import TRANSIENT, ReplyError, pairs, stream_entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +27,9 @@ _COUNT: Final = 50
 _AHEAD: Final = 8
 #: Errors of an inbox, or of its group, that somebody has taken away: a heartbeat finds out what that means.
 _TAKEN: Final = ("GONE", "NOGROUP", "UNBLOCKED", "WRONGTYPE")
+#: Seconds, and milliseconds, in which most outcomes come.
+_SOON: Final = 0.005
+_SOON_MS: Final = 5
 #: Seconds before an inbox that cannot be read is tried again.
 _AGAIN: Final = 0.05
 
@@ -61,7 +65,7 @@ class Consumer:
         self._client = client
         self._connect = connect
         #: The present connection, for polling.
-        self.wire = connect()
+        self.wire = self._open()
         #: The last entry that came.
         self.last = b"0-1"
         #: Sealed heads and bodies of outcomes that came; whoever has dealt with the first removes it.
@@ -83,7 +87,7 @@ class Consumer:
             BrokerUnreachableError: The connection broke, or has to be replaced: `reconnect`.
             BrokerRefusedError: The server does not let us read.
         """
-        if self._torn:
+        if self._torn or self.wire.broken:
             raise BrokerUnreachableError("reading the inbox was interrupted")
         if self._ahead:
             return
@@ -92,6 +96,16 @@ class Consumer:
         ahead = _AHEAD if self._lone else 1
         self.wire.send_packed(self._read * ahead)
         self._ahead = ahead
+
+    def comes_soon(self, remaining: float) -> bool:
+        """Wait for something to come, for some milliseconds, and no longer than so many seconds; tell whether it has.
+
+        Raises:
+            BrokerUnreachableError: The connection broke.
+        """
+        if remaining > _SOON:
+            return self.wire.fill(wait=True)
+        return self.wire.fill() or self.wire.readable(int(remaining * 1000) + 1)
 
     def take(self) -> None:
         """Take what has come, waiting for it if need be; it is in `arrived` then. Raises as `ask` does."""
@@ -116,7 +130,7 @@ class Consumer:
         """
         self.wire.close()
         self._ahead, self._joined, self._torn = 0, False, False
-        self.wire = self._connect()
+        self.wire = self._open()
 
     def interrupt(self) -> None:
         """Have a thread that reads come out of it."""
@@ -125,6 +139,11 @@ class Consumer:
     def close(self) -> None:
         """Close the connection."""
         self.wire.close()
+
+    def _open(self) -> Wire:
+        wire = self._connect()
+        wire.nap(_SOON_MS)
+        return wire
 
     def _join(self) -> None:
         self._groups += 1

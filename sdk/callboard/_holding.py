@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from callboard_broker.envelope import CallWriter
 from callboard_broker.operations import actors, clients
-from callboard_broker.wire import pack
+from callboard_broker.packing import pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-#: Milliseconds in which most outcomes come. Only after them the other connection is looked at, because being woken by
-#: its acknowledgement first would cost as much as the whole wait.
-_SHORT_MS: Final = 5
 #: Outcomes, and bytes of them, after which those read are deleted from the server.
 _TRIM_COUNT: Final = 256
 _TRIM_BYTES: Final = 1 << 20
@@ -159,7 +156,10 @@ class Inbox:
             return
         try:
             consumer.ask()
-            if not self._comes_soon(remaining):
+            spins = remaining > 0 and not self._followers
+            # Only after some milliseconds the other connection is looked at, because being woken by its acknowledgement
+            # first would cost as much as the whole wait.
+            if not (spins and self._spin.until(consumer.wire.readable)) and not consumer.comes_soon(remaining):
                 # A read may have been under way for long without anybody waiting.
                 consumer.wire.expect()
                 self._outbound.collect()
@@ -175,12 +175,6 @@ class Inbox:
                 self._outbound.collect()
             return
         self._hand_out()
-
-    def _comes_soon(self, remaining: float) -> bool:
-        consumer = self._consumer
-        if remaining > 0 and not self._followers and self._spin.until(consumer.wire.readable):
-            return True
-        return consumer.wire.readable(min(_SHORT_MS, int(remaining * 1000) + 1))
 
     def _patiently(self, ready: Callable[[], bool], remaining: float) -> bool:
         """Wait on both connections and for the bell; tell whether the inbox has something."""

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from callboard._flusher import Flusher
 from callboard_broker.errors import BrokerUnreachableError
-from callboard_broker.wire import Reply, checked, pack
+from callboard_broker.packing import pack
+from callboard_broker.wire import Reply, checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

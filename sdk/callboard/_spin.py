@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Nanoseconds for which it is looked at most. Most lone calls of quick methods are answered within them.
 _MOMENT: Final = 400_000
+#: Nanoseconds that a look takes on the average, and giving way after it, from which others ran for most of the wait.
+_OTHERS: Final = 10_000
 #: Nanoseconds after which giving way has taken so long that there are too few processors for all, at least just now.
 _CROWDED: Final = 1_000_000
 #: Waits in which it is not tried at most, after it was in vain.
@@ -40,17 +42,26 @@ class Spin:
         if self._left_out:
             self._left_out -= 1
             return False
-        now = time.monotonic_ns()
+        began = now = time.monotonic_ns()
         give_up = now + _MOMENT
+        looks = 0
         while now < give_up:
             if ready():
-                self._pause >>= 1
+                if now - began >= looks * _OTHERS:
+                    # They needed this processor. Sleeping brings it to them at once, and costs no more.
+                    self._leave_out()
+                else:
+                    self._pause >>= 1
                 return True
+            looks += 1
             os.sched_yield()
             before, now = now, time.monotonic_ns()
             if now - before > _CROWDED:
                 # As much as three times in vain, with what follows: a few end it for long, a single hiccup does not.
                 self._pause = 4 * self._pause + 3
                 break
-        self._pause = self._left_out = min(2 * self._pause + 1, _SELDOM)
+        self._leave_out()
         return False
+
+    def _leave_out(self) -> None:
+        self._pause = self._left_out = min(2 * self._pause + 1, _SELDOM)

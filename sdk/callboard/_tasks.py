@@ -12,8 +12,9 @@ from callboard_broker import ids, verdicts
 from callboard_broker.deaths import STATUS_CANCELLED
 from callboard_broker.envelope import Outcome, seal_fields
 from callboard_broker.operations import actors, calls, tasks
+from callboard_broker.packing import pack
 from callboard_broker.records import TaskRecord
-from callboard_broker.wire import Reply, ReplyError, items, maybe_text, pack, text
+from callboard_broker.wire import Reply, ReplyError, items, maybe_text, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

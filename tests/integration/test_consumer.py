@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
+from tests.support.looking import times_asked
 from tests.support.mortals import Mortal, Notes
 from tests.support.stage import Stage
 
@@ -154,6 +155,59 @@ def test_a_reader_that_was_interrupted_reads_again(inbox: Inbox, monkeypatch: py
         consumer.ask()
     consumer.reconnect()
     assert read(consumer, 1) == ["outcome"]
+
+
+def test_what_was_taken_in_by_a_reader_that_was_interrupted_is_found(inbox: Inbox) -> None:
+    """It is no longer in the socket, so that it must not be waited for there."""
+    consumer = inbox.consumer()
+    consumer.ask()
+    inbox.put("outcome")
+    assert consumer.wire.readable(SOON)
+    assert consumer.comes_soon(SOON)
+
+    consumer.ask()
+    assert consumer.comes_soon(SOON)
+    assert consumer.comes_soon(0)
+    consumer.take()
+    assert [head for head, _ in consumer.arrived] == [b"outcome"]
+
+
+def test_a_reader_that_was_interrupted_while_it_took_something_in_reads_again(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What had left the socket may be lost, as a signal may come before it is kept."""
+    consumer = inbox.consumer()
+    consumer.ask()
+    inbox.put("outcome")
+
+    assert consumer.wire.readable(SOON)
+
+    class Interrupted:
+        def has_data(self) -> bool:
+            return False
+
+        def feed(self, _data: bytes) -> None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(consumer.wire, "_reader", Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        consumer.comes_soon(SOON)
+
+    with pytest.raises(BrokerUnreachableError, match="interrupted"):
+        consumer.ask()
+    consumer.reconnect()
+    assert read(consumer, 1) == ["outcome"]
+
+
+def test_calls_that_come_alone_cost_one_read_on_each_side(ray: ModuleType, notes: Notes, on_stage: Stage) -> None:
+    """A second read, for what comes in the same packet, pays only when something does."""
+    actor = ray.remote(Mortal).remote(notes.path)
+    for _ in range(2):
+        ray.get(actor.note.remote("alone"))
+    before = times_asked(on_stage.wire, "xreadgroup")
+    for _ in range(50):
+        ray.get(actor.note.remote("alone"))
+    assert times_asked(on_stage.wire, "xreadgroup") - before < 2.5 * 50
 
 
 def test_an_inbox_that_is_gone_is_asked_for_again(inbox: Inbox, on_stage: Stage) -> None:

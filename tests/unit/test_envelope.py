@@ -10,7 +10,7 @@ from callboard_broker import envelope
 from callboard_broker.clusterkey import ClusterKey
 from callboard_broker.envelope import CallWriter, Outcome, Signer
 from callboard_broker.errors import EnvelopeError, ForgedEntryError, MalformedEntryError, StaleEntryError
-from callboard_broker.wire import pack, unpack
+from callboard_broker.packing import pack, unpack
 
 KEY = ClusterKey(bytes(range(32)))
 NOW = 1_760_000_000_000

@@ -9,7 +9,7 @@ import pytest
 from callboard import _outbound
 from callboard._outbound import Outbound
 from callboard_broker.errors import BrokerUnreachableError
-from callboard_broker.wire import pack
+from callboard_broker.packing import pack
 
 
 class BrokenWire:

@@ -11,7 +11,7 @@ from tests.support.waiting import asleep, wait_until
 from callboard.worker._replies import Replies
 from callboard_broker.errors import BrokerUnreachableError
 from callboard_broker.keys import Keyspace
-from callboard_broker.wire import pack
+from callboard_broker.packing import pack
 
 SETTLE = ("PING", "an outcome")
 

@@ -7,7 +7,7 @@ from callboard_broker.clusterkey import ClusterKey
 from callboard_broker.envelope import Outcome, Signer, seal_outcome
 from callboard_broker.keys import Keyspace
 from callboard_broker.operations.calls import BATCH, CommitWriter, Settlement, cancel, outcomes_in
-from callboard_broker.wire import pack
+from callboard_broker.packing import pack
 
 KEYS = Keyspace("cb")
 SIGNER = Signer(ClusterKey(bytes(32)), "outcome", "cb", "me")

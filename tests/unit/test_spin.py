@@ -89,3 +89,18 @@ def test_a_moment_without_a_free_processor_is_soon_forgotten(machine: Machine) -
     assert not spin.until(machine.ready_at(10_000_000))
     machine.yield_ns = 1_000
     assert machine.tries(spin, 100, when=10_000) > 90
+
+
+def test_a_processor_that_others_need_is_left_to_them(machine: Machine) -> None:
+    """When they have run for most of a wait, sleeping costs no more; and it is tried again some time."""
+    spin = Spin()
+    machine.yield_ns = 40_000
+    assert spin.until(machine.ready_at(60_000))
+    assert machine.tries(spin, 1_000, when=60_000) < 12
+    machine.yield_ns = 1_000
+    assert machine.tries(spin, 10_000, when=60_000) > 8_000
+
+
+def test_what_has_come_before_the_first_look_is_no_reason_to_look(machine: Machine) -> None:
+    """Others have run since it was asked for."""
+    assert machine.tries(Spin(), 1_000, when=0) < 12

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from callboard_broker.ids import worker_client_id
+from callboard_broker.packing import arguments, unpack
 from callboard_broker.scripts import script
-from callboard_broker.wire import arguments, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,8 @@ from callboard.worker._replies import Replies
 from callboard.worker._signals import Fenced, Lost
 from callboard_broker.errors import BrokerError, BrokerUnreachableError
 from callboard_broker.operations import actors, streams
-from callboard_broker.wire import TRANSIENT, ReplyError, items, maybe_text, pack, stream_entries, text
+from callboard_broker.packing import pack
+from callboard_broker.wire import TRANSIENT, ReplyError, items, maybe_text, stream_entries, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +59,9 @@ class Mailbox(Replies):
         self._sealed = ""
         self._stream = self._keys.mailbox(settings.actor)
         self._last = b"0-0"
-        self._read_packed = self._pack_read()
+        #: Whether a single call had come the last time: then one read is asked for, and two otherwise.
+        self._lone = False
+        self._reads = self._pack_reads()
 
     @property
     def sealed(self) -> str:
@@ -70,7 +73,7 @@ class Mailbox(Replies):
         if reason:
             self._sealed = reason
             self._stream = self._keys.sealed(self._settings.actor)
-            self._read_packed = self._pack_read()
+            self._reads = self._pack_reads()
 
     def separate_replies(self) -> Replies:
         """Return replies on a connection of their own; on this one nothing is answered from here on.
@@ -95,7 +98,7 @@ class Mailbox(Replies):
             Lost: The broker could not be reached for too long.
         """
         try:
-            self._send(self._read_packed)
+            self._send(self._reads[self._lone])
             if len(self._owed) > 1:
                 self._read_answers()
             if self._owed:
@@ -104,13 +107,13 @@ class Mailbox(Replies):
                 self._read_answers(least=_MORE_THAN_AN_ANSWER)
             self.waiting = True
             self._before_waiting()
-            replies = self._wire.receive(), self._wire.receive()
+            reply, more = self._wire.receive(), None if self._lone else self._wire.receive()
         except BrokerUnreachableError:
             self.waiting = False
             self._take_over()
             return []
         self.waiting = False
-        return self._take(*replies)
+        return self._take(reply, more)
 
     def hurry(self) -> None:
         """Have `read` come to where it may be interrupted soon; for signal handlers in the reading thread."""
@@ -125,7 +128,7 @@ class Mailbox(Replies):
         """
         while True:
             try:
-                self._send(self._read_packed)
+                self._send(self._reads[self._lone])
                 return
             except BrokerUnreachableError:
                 self._take_over()
@@ -138,11 +141,11 @@ class Mailbox(Replies):
             Lost: The broker could not be reached for too long.
         """
         try:
-            replies = self._wire.receive(), self._wire.receive()
+            reply, more = self._wire.receive(), None if self._lone else self._wire.receive()
         except BrokerUnreachableError:
             self._take_over()
             return []
-        return self._take(*replies)
+        return self._take(reply, more)
 
     def _take(self, reply: Reply, more: Reply) -> list[tuple[bytes, list[Reply] | None]]:
         if isinstance(reply, ReplyError):
@@ -152,13 +155,16 @@ class Mailbox(Replies):
         # What is wrong with the second read only, the next first one will say again.
         if isinstance(more, list):
             found += stream_entries(more)
+        # What would come with a second call is not worth a read more for each that comes alone.
+        self._lone = len(found) == 1
         if found:
             self._last = found[-1][0]
         return found
 
-    def _pack_read(self) -> bytes:
+    def _pack_reads(self) -> tuple[bytes, bytes]:
         where = self._stream, self._group, "worker", _COUNT
-        return pack(streams.read(*where), streams.read_on(*where))
+        one = pack(streams.read(*where))
+        return one + pack(streams.read_on(*where)), one
 
     def _refused(self, error: str) -> None:
         if error.startswith(("NOGROUP", "UNBLOCKED", "ERR no such key", "WRONGTYPE")):
@@ -188,4 +194,4 @@ class Mailbox(Replies):
             self._introduce()
         self._group = group
         self.seal_seen(text(sealed))
-        self._read_packed = self._pack_read()
+        self._reads = self._pack_reads()

@@ -20,7 +20,8 @@ from callboard_broker.broker import WHO_ARE_YOU, server_id
 from callboard_broker.errors import BrokerError, BrokerUnreachableError
 from callboard_broker.operations import clients
 from callboard_broker.operations.calls import BATCH, load_settling
-from callboard_broker.wire import TRANSIENT, ReplyError, checked, integer, maybe_text, pack
+from callboard_broker.packing import pack
+from callboard_broker.wire import TRANSIENT, ReplyError, checked, integer, maybe_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
