@@ -12,7 +12,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from hmac import compare_digest
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from callboard_broker import timing
 from callboard_broker.errors import ForgedEntryError, MalformedEntryError, StaleEntryError
@@ -34,6 +34,8 @@ _MAC_BYTES: Final = 16
 
 #: What a MAC takes behind a head, with the space before it.
 _TAIL_BYTES: Final = 1 + 2 * _MAC_BYTES
+#: A head and a body.
+Sealable: TypeAlias = tuple[bytes, bytes]
 
 
 class Signer:
@@ -72,6 +74,19 @@ class Signer:
         """Return the head that `seal` was given; None when that was not us, or for another body."""
         head = sealed[:-_TAIL_BYTES]
         return head if compare_digest(self.seal(head, body), sealed) else None
+
+    def seal_together(self, parts: Sequence[Sealable]) -> bytes:
+        """Return the first of several heads with one MAC of all heads and bodies behind it; of one the same as `seal`.
+
+        Each part of what is covered has its length, and their number follows from it.
+        """
+        mac = self._base.copy()
+        covered = [
+            b"%d:%b%d:%b" % (len(head), head, len(body), body if len(body) <= LARGE else hashlib.sha256(body).digest())
+            for head, body in parts
+        ]
+        mac.update(b"".join(covered))
+        return b"%b %b" % (parts[0][0], mac.hexdigest().encode())
 
     def verify(self, fields: Sequence[bytes], body: bytes, mac: bytes) -> bool:
         """Tell whether a MAC is the one that we would have made."""
@@ -226,24 +241,44 @@ class Outcome:
     body: bytes
 
 
-def seal_outcome(signer: Signer, outcome: Outcome) -> bytes:
-    """Return the name of the field under which an outcome's body stands in an inbox: id, status, tokens and MAC."""
+def head_of(outcome: Outcome) -> bytes:
+    """Return the name of the field under which an outcome's body stands in an inbox: id, status and tokens."""
     call, status, tokens = outcome.call, outcome.status, outcome.tokens
-    head = b"%b %b %b" % (call, status, tokens) if tokens else b"%b %b" % (call, status)
-    return signer.seal(head, outcome.body)
+    return b"%b %b %b" % (call, status, tokens) if tokens else b"%b %b" % (call, status)
 
 
-def open_outcome(signer: Signer, sealed: bytes, body: bytes) -> Outcome:
-    """Verify a field of an inbox entry and return the outcome in it.
+def seal_outcome(signer: Signer, outcome: Outcome) -> bytes:
+    """Return the head of an outcome that stands in an entry of its own, with its MAC."""
+    return signer.seal(head_of(outcome), outcome.body)
+
+
+def without_mac(sealed: bytes) -> bytes:
+    """Return the head of an outcome that we have sealed ourselves."""
+    return sealed[:-_TAIL_BYTES]
+
+
+def open_outcomes(signer: Signer, entry: Sequence[bytes]) -> list[Outcome]:
+    """Verify an inbox entry, heads and bodies in turn, and return the outcomes in it.
+
+    The MAC of all of them stands behind the first head.
 
     Raises:
-        ForgedEntryError: Its MAC is not ours.
+        ForgedEntryError: It is not ours.
     """
-    head = signer.unseal(sealed, body)
-    if head is None:
+    sealed, body, *others = entry
+    head = sealed[:-_TAIL_BYTES]
+    parts = [(head, body)]
+    if others:
+        parts += zip(others[::2], others[1::2], strict=True)
+    # Of one both are the same, and this is the shorter way.
+    ours = signer.seal_together(parts) if others else signer.seal(head, body)
+    if not compare_digest(ours, sealed):
         raise ForgedEntryError(f"the outcome {sealed[:200]!r} does not bear a valid MAC")
-    call, status, *tokens = head.split(b" ", 2)
-    return Outcome(call, status, tokens[0] if tokens else b"", body)
+    outcomes = []
+    for head, body in parts:
+        call, status, *tokens = head.split(b" ", 2)
+        outcomes.append(Outcome(call, status, tokens[0] if tokens else b"", body))
+    return outcomes
 
 
 def seal_fields(signer: Signer, names: Sequence[str], values: Sequence[bytes], body: bytes) -> tuple[bytes | str, ...]:

@@ -1,8 +1,9 @@
 """The journal: outcomes of a worker that have not been acknowledged, in shared memory that outlives it.
 
 What has finished must not be lost when the next call takes the process down, so until the server has acknowledged it,
-it stands here, as the very commands that settle the calls. The supervisor sends what a dead worker left; settling a
-call twice changes nothing, so it does not matter what had been executed after all.
+it stands here, as the commands that settle the calls; plain outcomes get their MAC from who sends them. The supervisor
+sends what a dead worker left; settling a call twice changes nothing, so it does not matter what had been executed after
+all.
 
 A record is a byte that says whether it is there (1) or the end (0), four bytes of length, and the command. The byte is
 stored last, so a worker killed between any two stores leaves whole records only.

@@ -377,12 +377,6 @@ def fields(flat: Iterable[Reply]) -> dict[str, bytes]:
     return found
 
 
-def pairs(flat: Iterable[Reply]) -> Iterator[tuple[bytes, bytes]]:
-    """Pair up the fields and values of a stream entry, in order."""
-    parts = iter(flat)
-    return zip(parts, parts, strict=True)  # type: ignore[arg-type] # what is in streams is strings
-
-
 def entries(reply: Reply) -> list[tuple[bytes, list[Reply] | None]]:
     """Return the entries of one stream, as XRANGE gives them: id and flat fields, or None when deleted meanwhile."""
     found: list[tuple[bytes, list[Reply] | None]] = []

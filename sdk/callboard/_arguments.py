@@ -123,6 +123,8 @@ def unpack_call(body: bytes) -> tuple[tuple[Any, ...], dict[str, Any]]:
     Raises:
         Exception: Whatever unpickling raises.
     """
+    if body == _serde.NO_ARGUMENTS:
+        return (), {}
     return arguments_in(_serde.unpack(body))
 
 

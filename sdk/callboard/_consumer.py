@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from callboard_broker.errors import BrokerError, BrokerRefusedError, BrokerUnreachableError
 from callboard_broker.operations import clients, streams
 from callboard_broker.packing import pack
-from callboard_broker.wire import TRANSIENT, ReplyError, pairs, stream_entries
+from callboard_broker.wire import TRANSIENT, ReplyError, stream_entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _COUNT: Final = 50
 #: Reads sent at once when outcomes come one by one. When several come together a single read brings more of them.
 _AHEAD: Final = 8
+#: Fields and values of an entry with a single outcome.
+_ALONE: Final = 2
 #: Errors of an inbox, or of its group, that somebody has taken away: a heartbeat finds out what that means.
 _TAKEN: Final = ("GONE", "NOGROUP", "UNBLOCKED", "WRONGTYPE")
 #: Seconds, and milliseconds, in which most outcomes come.
@@ -68,8 +70,8 @@ class Consumer:
         self.wire = self._open()
         #: The last entry that came.
         self.last = b"0-1"
-        #: Sealed heads and bodies of outcomes that came; whoever has dealt with the first removes it.
-        self.arrived: deque[tuple[bytes, bytes]] = deque()
+        #: Entries that came, each with the heads and bodies of outcomes; whoever has dealt with the first removes it.
+        self.arrived: deque[list[bytes]] = deque()
         self._groups = 0
         self._joined = False
         self._read = b""
@@ -110,16 +112,18 @@ class Consumer:
     def take(self) -> None:
         """Take what has come, waiting for it if need be; it is in `arrived` then. Raises as `ask` does."""
         self._torn = True
-        before = len(self.arrived)
+        came = 0
         for reply in self.wire.receive_some():
             self._ahead -= 1
             if isinstance(reply, ReplyError):
                 raise _trouble(str(reply))
             for entry, flat in stream_entries(reply):
-                self.arrived.extend(pairs(flat or ()))
                 self.last = entry
+                if flat:
+                    self.arrived.append(flat)  # type: ignore[arg-type] # what is in streams is strings
+                    came += len(flat)
         # When several had come by now, the next read is to bring all that come until then, in one reply.
-        self._lone = len(self.arrived) - before == 1
+        self._lone = came == _ALONE
         self._torn = False
 
     def reconnect(self) -> None:

@@ -13,11 +13,12 @@ import os
 import select
 import threading
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from callboard._spin import Spin
 from callboard.exceptions import RaySystemError
-from callboard_broker.envelope import open_outcome
+from callboard_broker.envelope import open_outcomes
 from callboard_broker.errors import BrokerUnreachableError, ForgedEntryError
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ class Inbox:
         self._spin = Spin()
         #: Outcomes that were read since the last time that the inbox was trimmed, and bytes of them.
         self._untrimmed, self._untrimmed_bytes = 0, 0
+        #: Outcomes that were verified and not delivered yet.
+        self._opened: deque[Outcome] = deque()
         self._bell, self._bell_rope = os.pipe()
         self._listening = False
         self.closed = False
@@ -150,7 +153,7 @@ class Inbox:
     def _read(self, ready: Callable[[], bool], remaining: float) -> None:
         self._outbound.push()
         consumer = self._consumer
-        if consumer.arrived:
+        if consumer.arrived or self._opened:
             # Whoever read it was interrupted.
             self._hand_out()
             return
@@ -199,20 +202,25 @@ class Inbox:
         return self._consumer.wire.fileno() in heard
 
     def _hand_out(self) -> None:
-        arrived = self._consumer.arrived
-        while arrived:
-            sealed, body = arrived[0]
-            try:
-                self._deliver(open_outcome(self._signer, sealed, body))
-            except ForgedEntryError as error:
-                _log.warning("something in the inbox was refused: %s", error)
-            except Exception:
-                # It would fail again.
+        arrived, opened = self._consumer.arrived, self._opened
+        while arrived or opened:
+            if not opened:
+                entry = arrived[0]
+                try:
+                    opened += open_outcomes(self._signer, entry)
+                except ForgedEntryError as error:
+                    _log.warning("something in the inbox was refused: %s", error)
                 arrived.popleft()
-                raise
-            arrived.popleft()
-            self._untrimmed += 1
-            self._untrimmed_bytes += len(body)
+                self._untrimmed += len(entry) // 2
+                self._untrimmed_bytes += sum(map(len, entry))
+            while opened:
+                try:
+                    self._deliver(opened[0])
+                except Exception:
+                    # It would fail again.
+                    opened.popleft()
+                    raise
+                opened.popleft()
         if self._untrimmed >= _TRIM_COUNT or self._untrimmed_bytes >= _TRIM_BYTES:
             self._untrimmed = self._untrimmed_bytes = 0
             milliseconds, _, number = self._consumer.last.partition(b"-")

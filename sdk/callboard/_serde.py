@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from callboard_broker.segments import Part
 
 _PROTOCOL: Final = 5
+#: The arguments of a call that has none: they are neither pickled nor unpickled.
+NO_ARGUMENTS: Final = pickle.dumps(((), {}), _PROTOCOL)
 _SCALARS: Final = frozenset({int, str, bytes, float, bool, type(None)})
 #: Those that are looked at no further.
 _USUAL: Final = _SCALARS - {bytes}
@@ -186,6 +188,8 @@ def pack_plain(value: object) -> bytes | None:
 def pack_plain_call(args: Sequence[Any], kwargs: dict[str, Any]) -> bytes | None:
     """Pickle the arguments of a call as `pack_plain` does."""
     if not kwargs:
+        if not args:
+            return NO_ARGUMENTS
         for value in args:
             if type(value) not in _USUAL and not _plain(value, 2):
                 return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from callboard_broker import verdicts
@@ -63,7 +64,8 @@ class Settling:
         """Send the outcomes that a dead worker had not sent; what is settled already, or fenced, changes nothing."""
         if commands:
             self._link.pipeline(calls.load_settling())
-            self._link.send_packed(commands)
+            signer = partial(self._broker.signer, "outcome")
+            self._link.send_packed([calls.sealed_note(command, signer) for command in commands])
 
     def delivered(self, record: ActorRecord) -> Started:
         """Return what may have started of an actor whose page is lost with its node: all that it was given."""

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 from tests.support.stage import Stage
 
-from callboard_broker.envelope import Outcome, open_outcome, seal_outcome
+from callboard_broker.envelope import Outcome, head_of, open_outcomes
 from callboard_broker.operations.calls import CommitWriter
 from callboard_broker.scripts import script
-from callboard_broker.wire import ReplyError, entries, integer, pairs, text
+from callboard_broker.wire import ReplyError, entries, integer, text
 
 ACTOR, TOKEN, CALLER = "a" * 24, "the-token", "the-caller"
 
@@ -22,7 +22,7 @@ class Bench:
         self.actor, self.mailbox, self.inbox = keys.actor(ACTOR), keys.mailbox(ACTOR), keys.inbox(CALLER)
         self.keys = [self.actor, self.mailbox, keys.sealed(ACTOR), keys.seen(ACTOR), self.inbox]
         self._signer = stage.broker.signer("outcome", CALLER)
-        self._writer = CommitWriter(keys, ACTOR, TOKEN, CALLER)
+        self._writer = CommitWriter(keys, ACTOR, TOKEN, CALLER, self._signer)
         self._wire.call(*script("commit").load())
         self._wire.call("HSET", self.actor, "token", TOKEN)
         self._wire.call("XADD", self.inbox, "0-1", "id", "-")
@@ -34,14 +34,17 @@ class Bench:
     def commit(self, answers: list[tuple[bytes, bytes]], finished: bytes = b"9") -> object:
         """Settle calls, each with a body, and return what the script says."""
         outcomes = [(entry, Outcome(b"me/" + entry, b"ok", b"", body)) for entry, body in answers]
-        told = [(entry, seal_outcome(self._signer, outcome), outcome.body) for entry, outcome in outcomes]
+        told = [(entry, head_of(outcome), outcome.body) for entry, outcome in outcomes]
         self._wire.send_packed(self._writer.command(finished, told))
         return self._wire.receive()
 
     def given(self) -> list[list[bytes]]:
         """Return the bodies in the inbox, entry by entry."""
         return [
-            [open_outcome(self._signer, sealed, body).body for sealed, body in pairs(flat or ())]
+            [
+                outcome.body
+                for outcome in open_outcomes(self._signer, [part for part in flat or () if isinstance(part, bytes)])
+            ]
             for _, flat in entries(self._wire.call("XRANGE", self.inbox, "0-2", "+"))
         ]
 

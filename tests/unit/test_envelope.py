@@ -1,6 +1,7 @@
 """Envelopes: what is signed is what is read, and nothing else is."""
 
 import time
+from itertools import chain
 
 import pytest
 from hypothesis import example, given
@@ -138,11 +139,37 @@ def test_an_outcome_comes_back_as_it_was_signed(body: bytes, status: bytes, toke
     mine = signer("outcome", "me")
     outcome = Outcome(b"me/1", status, tokens, body)
     sealed = envelope.seal_outcome(mine, outcome)
-    assert envelope.open_outcome(mine, sealed, body) == outcome
+    assert envelope.open_outcomes(mine, [sealed, body]) == [outcome]
     with pytest.raises(ForgedEntryError):
-        envelope.open_outcome(mine, sealed.replace(status, b"other"), body)
+        envelope.open_outcomes(mine, [sealed.replace(status, b"other"), body])
     with pytest.raises(ForgedEntryError):
-        envelope.open_outcome(mine, sealed, body + b".")
+        envelope.open_outcomes(mine, [sealed, body + b"."])
+
+
+@given(contents=st.lists(bodies, min_size=1, max_size=4), data=st.data())
+def test_outcomes_come_back_together_as_they_were_signed(contents: list[bytes], data: st.DataObject) -> None:
+    """And none of them does when one was changed, left out, added, or moved."""
+    mine = signer("outcome", "me")
+    made = [Outcome(b"me/%d" % number, b"ok", b"", body) for number, body in enumerate(contents)]
+    parts = [(envelope.head_of(outcome), outcome.body) for outcome in made]
+    entry = [(mine.seal_together(parts), contents[0]), *parts[1:]]
+    assert envelope.open_outcomes(mine, [*chain.from_iterable(entry)]) == made
+    assert (mine.seal(*parts[0]) == entry[0][0]) == (len(made) == 1)
+
+    at = data.draw(st.integers(0, len(entry) - 1))
+    head, body = entry[at]
+    changes = [
+        [*entry[:at], (head, body + b"."), *entry[at + 1 :]],
+        [*entry[:at], (head + b"x", body), *entry[at + 1 :]],
+        [*entry, (b"me/9 ok", b"")],
+        [(entry[0][0], b""), (b"me/9 ok", contents[0]), *entry[1:]],
+    ]
+    if len(entry) > 1:
+        changes += [entry[:-1], [entry[0], *entry[2:], entry[1]] if len(entry) > 2 else entry[:1]]
+    for changed in changes:
+        if changed != entry:
+            with pytest.raises(ForgedEntryError):
+                envelope.open_outcomes(mine, [*chain.from_iterable(changed)])
 
 
 @given(values=st.lists(st.binary(max_size=10), min_size=2, max_size=2), body=bodies)

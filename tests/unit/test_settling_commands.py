@@ -4,13 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callboard_broker.clusterkey import ClusterKey
-from callboard_broker.envelope import Outcome, Signer, seal_outcome
+from callboard_broker.envelope import Outcome, Signer, head_of, seal_outcome
 from callboard_broker.keys import Keyspace
-from callboard_broker.operations.calls import BATCH, CommitWriter, Settlement, cancel, outcomes_in
+from callboard_broker.operations.calls import BATCH, CommitWriter, Settlement, cancel, outcomes_in, sealed_note
 from callboard_broker.packing import pack
 
 KEYS = Keyspace("cb")
 SIGNER = Signer(ClusterKey(bytes(32)), "outcome", "cb", "me")
+WRITER = CommitWriter(KEYS, "actor", "token", "me", SIGNER)
 
 
 def outcomes(bodies: list[bytes], tokens: bytes = b"") -> list[tuple[Outcome, bytes]]:
@@ -22,10 +23,29 @@ def outcomes(bodies: list[bytes], tokens: bytes = b"") -> list[tuple[Outcome, by
 @given(bodies=st.lists(st.binary(max_size=9), min_size=1, max_size=BATCH))
 def test_i1_a_commit_tells_its_outcomes(bodies: list[bytes]) -> None:
     """Of one call, and of many."""
-    made = outcomes(bodies)
-    writer = CommitWriter(KEYS, "actor", "token", "me")
-    packed = writer.command(b"9", [(b"1-%d" % at, sealed, outcome.body) for at, (outcome, sealed) in enumerate(made)])
-    assert outcomes_in(packed) == {outcome.call: (sealed, outcome.body) for outcome, sealed in made}
+    made = [outcome for outcome, _ in outcomes(bodies)]
+    packed = WRITER.command(b"9", [(b"1-%d" % at, head_of(each), each.body) for at, each in enumerate(made)])
+    assert outcomes_in(packed) == {each.call: (head_of(each), each.body) for each in made}
+
+
+@given(body=st.binary(max_size=9))
+def test_i2_a_note_becomes_the_commit_that_it_stands_for(body: bytes) -> None:
+    """Its MAC is added by whoever sends it; commands that have theirs are sent as they are."""
+    outcome, _ = outcomes([body])[0]
+    told = b"1-1", head_of(outcome), body
+    commit = WRITER.alone(b"9", told)
+    clients = []
+
+    def signer(client: str) -> Signer:
+        clients.append(client)
+        return SIGNER
+
+    assert sealed_note(WRITER.note(b"9", told), signer) == commit
+    assert clients == ["me"]
+    settlement = Settlement(KEYS, "actor", "token")
+    settlement.discard(b"2-1", b"me/x")
+    packed = pack(settlement.command(loaded=True))
+    assert sealed_note(packed, signer) == packed
 
 
 @given(bodies=st.lists(st.binary(max_size=9), max_size=9), seen=st.booleans(), tokens=st.sampled_from([b"", b"a:1"]))
@@ -40,7 +60,7 @@ def test_i1_a_settlement_tells_the_outcomes_that_carry_nothing(
     settlement.discard(b"2-1", b"me/x")
     if seen:
         settlement.seen("me", b"9")
-    expected = {} if tokens else {outcome.call: (sealed, outcome.body) for outcome, sealed in made}
+    expected = {} if tokens else {outcome.call: (head_of(outcome), outcome.body) for outcome, _ in made}
     assert outcomes_in(pack(settlement.command(loaded=True))) == expected
 
 

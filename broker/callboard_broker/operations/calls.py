@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from callboard_broker.envelope import without_mac
 from callboard_broker.ids import worker_client_id
-from callboard_broker.packing import arguments, unpack
+from callboard_broker.packing import arguments, pack, unpack
 from callboard_broker.scripts import script
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from callboard_broker.envelope import Call, Outcome
+    from callboard_broker.envelope import Call, Outcome, Signer
     from callboard_broker.keys import Keyspace
     from callboard_broker.wire import Argument, Command
 
@@ -104,23 +105,25 @@ def load_settling() -> list[Command]:
 
 
 def outcomes_in(packed: bytes) -> dict[bytes, tuple[bytes, bytes]]:
-    """Return the outcomes in a command that settles calls: sealed head and body by call id.
+    """Return the outcomes in a command that settles calls: head and body by call id.
 
     Of a loaded `Settlement` only those that carry nothing; of any other command none.
     """
     command = unpack(packed)
     if command[:2] == [b"EVALSHA", script("commit").sha.encode()]:
         parts = command[CommitWriter.FIXED :]
-        outcomes = parts[len(parts) // 3 :]
+        sealed, *rest = parts[len(parts) // 3 :]
+        outcomes = [without_mac(sealed), *rest]
     elif command[:2] == [b"EVALSHA", script("settle").sha.encode()]:
         keys = int(command[2])
         parts = command[5 + keys + int(command[4 + keys]) :]
         items = [parts[at : at + Settlement.VALUES] for at in range(0, len(parts), Settlement.VALUES)]
-        outcomes = [part for *_, tokens, sealed, body in items if sealed and not tokens for part in (sealed, body)]
+        plain = [(sealed, body) for *_, tokens, sealed, body in items if sealed and not tokens]
+        outcomes = [part for sealed, body in plain for part in (without_mac(sealed), body)]
     else:
         return {}
     pairs = zip(outcomes[::2], outcomes[1::2], strict=True)
-    return {sealed[: sealed.index(b" ")]: (sealed, body) for sealed, body in pairs}
+    return {head[: head.index(b" ")]: (head, body) for head, body in pairs}
 
 
 class CommitWriter:
@@ -131,14 +134,16 @@ class CommitWriter:
         actor: Whose calls they are.
         token: Of the incarnation that settles them.
         caller: Client to tell.
+        signer: Seals what it is told.
     """
 
-    __slots__ = ("_fixed",)
+    __slots__ = ("_fixed", "_signer")
 
     #: Arguments of the command beside those of the calls.
     FIXED: Final = 11
 
-    def __init__(self, keys: Keyspace, actor: str, token: str, caller: str) -> None:
+    def __init__(self, keys: Keyspace, actor: str, token: str, caller: str, signer: Signer) -> None:
+        self._signer = signer
         self._fixed = arguments(
             "EVALSHA", script("commit").sha, 5, keys.actor(actor), keys.mailbox(actor), keys.sealed(actor),
             keys.seen(actor), keys.inbox(caller), token, caller,
@@ -146,9 +151,14 @@ class CommitWriter:
 
     def alone(self, finished: bytes, outcome: tuple[bytes, bytes, bytes]) -> bytes:
         """Return the packed command that settles one call, as `command` does."""
-        entry, sealed, body = outcome
+        entry, head, body = outcome
+        return self.note(finished, (entry, self._signer.seal(head, body), body))
+
+    def note(self, finished: bytes, outcome: tuple[bytes, bytes, bytes]) -> bytes:
+        """Return the same without a MAC, which takes as long as all else; `sealed_note` adds it."""
+        entry, head, body = outcome
         return _ALONE % (
-            self._fixed, len(finished), finished, len(entry), entry, len(sealed), sealed, len(body), body
+            self._fixed, len(finished), finished, len(entry), entry, len(head), head, len(body), body
         )  # fmt: skip
 
     def command(self, finished: bytes, outcomes: Sequence[tuple[bytes, bytes, bytes]]) -> bytes:
@@ -156,15 +166,32 @@ class CommitWriter:
 
         Args:
             finished: What the ledger is to say.
-            outcomes: Of each call its entry id, and the sealed head and body of its outcome.
+            outcomes: Of each call its entry id, and the head and body of its outcome. One MAC covers all of them.
         """
         if len(outcomes) == 1:
             return self.alone(finished, outcomes[0])
         count = self.FIXED + 3 * len(outcomes)
         parts = [b"*%d\r\n%b$%d\r\n%b\r\n" % (count, self._fixed, len(finished), finished)]
         parts += [b"$%d\r\n%b\r\n" % (len(entry), entry) for entry, _, _ in outcomes]
-        parts += [_OUTCOME % (len(sealed), sealed, len(body), body) for _, sealed, body in outcomes]
+        told = [(head, body) for _, head, body in outcomes]
+        told[0] = (self._signer.seal_together(told), told[0][1])
+        parts += [_OUTCOME % (len(head), head, len(body), body) for head, body in told]
         return b"".join(parts)
+
+
+def sealed_note(packed: bytes, signer: Callable[[str], Signer]) -> bytes:
+    """Return a command from a journal as the server is to get it: what `CommitWriter.note` made gets its MAC.
+
+    Args:
+        packed: The command.
+        signer: Returns the one for a client.
+    """
+    command = unpack(packed)
+    if command[:2] != [b"EVALSHA", script("commit").sha.encode()]:
+        return packed
+    *before, head, body = command
+    caller = command[CommitWriter.FIXED - 2].decode()
+    return pack((*before, signer(caller).seal(head, body), body))
 
 
 _ALONE: Final = b"*14\r\n%b" + b"$%d\r\n%b\r\n" * 4

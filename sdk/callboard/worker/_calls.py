@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from callboard.worker._replies import Caller
 from callboard_broker import verdicts
 from callboard_broker.deaths import STATUS_DIED, STATUS_HEARD, STATUS_UNAVAILABLE
-from callboard_broker.envelope import Outcome, open_call, seal_outcome
+from callboard_broker.envelope import Outcome, head_of, open_call, seal_outcome
 from callboard_broker.errors import EnvelopeError, StaleEntryError
 from callboard_broker.operations import calls
 
@@ -98,8 +98,9 @@ class Desk:
         recovery = self._replies.recovery
         outcome = recovery.outcome(call)
         if outcome is not None:
-            sealed, body = outcome
-            self._answer_fully(call, Outcome(call.id, b"", b"", body), self._caller_of(call.id), sealed)
+            head, body = outcome
+            caller = self._caller_of(call.id)
+            self._answer_fully(call, Outcome(call.id, b"", b"", body), caller, caller.signer.seal(head, body))
         elif recovery.runs_again(call):
             self._caller_of(call.id).finished.remove(call.seq)
             return call
@@ -135,11 +136,10 @@ class Desk:
             return
         caller = self._caller_of(call.id)
         caller.finished.add(call.seq)
-        sealed = seal_outcome(caller.signer, outcome)
         if outcome.tokens or call.opts or self._charged:
-            self._answer_fully(call, outcome, caller, sealed)
+            self._answer_fully(call, outcome, caller, seal_outcome(caller.signer, outcome))
         else:
-            self._replies.post(caller, call.entry, sealed, outcome.body)
+            self._replies.post(caller, call.entry, head_of(outcome), outcome.body)
 
     def _answer_fully(self, call: Call, outcome: Outcome, caller: Caller, sealed: bytes) -> None:
         """Settle a call that may carry something, or may have been charged."""
@@ -230,9 +230,7 @@ class Desk:
             self._callers.clear()
         known = name.decode()
         settings = self._settings
-        caller = self._callers[name] = Caller(
-            self._broker.signer("outcome", known),
-            calls.CommitWriter(self._broker.keys, settings.actor, settings.token, known),
-            self._ledger.of(known),
-        )
+        signer = self._broker.signer("outcome", known)
+        writer = calls.CommitWriter(self._broker.keys, settings.actor, settings.token, known, signer)
+        caller = self._callers[name] = Caller(signer, writer, self._ledger.of(known))
         return caller

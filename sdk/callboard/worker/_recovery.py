@@ -69,7 +69,7 @@ class Recovery:
                 del self._homeless[next(iter(self._homeless))]
 
     def outcome(self, call: Call) -> tuple[bytes, bytes] | None:
-        """Take the outcome of a call that has run and found no entry: its sealed head and its body."""
+        """Take the outcome of a call that has run and found no entry: its head and its body."""
         return self._homeless.pop(call.id, None)
 
     def runs_again(self, call: Call) -> bool:

@@ -56,8 +56,7 @@ class Caller:
         self.finished = finished
 
 
-#: An outcome: its caller, what of it has finished, and entry, sealed head and body; or nobody, a packed command, and
-#: nothing.
+#: An outcome: its caller, what of it has finished, and entry, head and body; or nobody, a packed command, and nothing.
 _Collected: TypeAlias = "tuple[Caller | None, bytes, tuple[bytes, bytes, bytes]]"
 _NOTHING: Final = (b"", b"", b"")
 
@@ -108,11 +107,11 @@ class Replies:
         """Tell whether answers are outstanding."""
         return bool(self._owed)
 
-    def post(self, caller: Caller, entry: bytes, sealed: bytes, body: bytes) -> None:
+    def post(self, caller: Caller, entry: bytes, head: bytes, body: bytes) -> None:
         """Collect the outcome of a call; it is sent by `flush`, or with whatever is sent next."""
         finished = caller.finished.stored()
         with self._sending:
-            self._buffer.append((caller, finished, (entry, sealed, body)))
+            self._buffer.append((caller, finished, (entry, head, body)))
 
     def post_command(self, command: Command) -> None:
         """Collect a command, to be sent like an outcome and in its place among them."""
@@ -132,7 +131,7 @@ class Replies:
             secured = True
             for collected in self._buffer[self._journaled :]:
                 # Nothing behind what does not fit: settled alone, it would overtake that.
-                secured = secured and self._journal.add(_alone(collected))
+                secured = secured and self._journal.add(_note(collected))
             self._journaled = len(self._buffer)
         if not secured:
             self.finish()
@@ -328,7 +327,8 @@ class Replies:
 def _commits(collected: list[_Collected]) -> list[bytes]:
     """Return the commands for what has been collected: one for each run of outcomes of one caller."""
     if len(collected) == 1:
-        return [_alone(collected[0])]
+        caller, finished, outcome = collected[0]
+        return [finished if caller is None else caller.writer.alone(finished, outcome)]
     commands: list[bytes] = []
     for caller, run in itertools.groupby(collected, key=_CALLER):
         if caller is None:
@@ -342,9 +342,9 @@ def _commits(collected: list[_Collected]) -> list[bytes]:
     return commands
 
 
-def _alone(collected: _Collected) -> bytes:
+def _note(collected: _Collected) -> bytes:
     caller, finished, outcome = collected
-    return finished if caller is None else caller.writer.alone(finished, outcome)
+    return finished if caller is None else caller.writer.note(finished, outcome)
 
 
 def _answer(reply: Reply) -> Reply:
