@@ -181,6 +181,7 @@ class Wire:
                 self._asked_at = 0.0
                 reader.feed(data)
         except (BlockingIOError, TimeoutError):
+            # Where there are naps, the kernel has only ended one.
             if self._naps and self._pending is None and self.readable(int(_silence.SILENCE * 1000)):
                 return self.receive()
             raise self._forsaken() from None
@@ -199,10 +200,10 @@ class Wire:
     def fill(self, *, wait: bool = False) -> bool:
         """Take in what has come, in one system call, so that `receive` finds it; tell whether there is anything.
 
-        What has come may turn out to be half a reply; the rest is then on its way.
+        What has come may turn out to be half a reply; the rest is then on its way. Raises as `receive` does.
 
         Args:
-            wait: Wait for it, for as long as `nap` has said. Raises as `receive` does.
+            wait: Wait for it, for as long as `nap` has said.
         """
         reader = self._reader
         if reader.has_data():

@@ -29,9 +29,9 @@ _AHEAD: Final = 8
 _ALONE: Final = 2
 #: Errors of an inbox, or of its group, that somebody has taken away: a heartbeat finds out what that means.
 _TAKEN: Final = ("GONE", "NOGROUP", "UNBLOCKED", "WRONGTYPE")
-#: Seconds, and milliseconds, in which most outcomes come.
-_SOON: Final = 0.005
+#: Milliseconds, and seconds, in which most outcomes come.
 _SOON_MS: Final = 5
+_SOON: Final = _SOON_MS / 1000
 #: Seconds before an inbox that cannot be read is tried again.
 _AGAIN: Final = 0.05
 
