@@ -67,7 +67,7 @@ conformance: .venv/developed .venv-ray/installed  ## run small programs on Ray a
 	@touch $@
 
 .PHONY: bench
-bench: .venv/measured .venv-ray/measured  ## measure Ray, callboard and the floor in turn (an hour)
+bench: .venv/measured .venv-ray/measured  ## measure Ray, callboard and the floor in turn (twenty minutes)
 	$(BIN)/python -m bench
 
 .PHONY: format
