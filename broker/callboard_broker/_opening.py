@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from callboard_broker.addresses import Place, Service
 
 if TYPE_CHECKING:
-    from callboard_broker.wire import Command
+    from callboard_broker.packing import Command
 
 #: The role of a server that may be written to.
 PRIMARY: Final = b"master"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import hiredis
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from callboard_broker.wire import Argument, Command
+Argument: TypeAlias = "bytes | str | int | float"
+Command: TypeAlias = "tuple[Argument, ...]"
 
 _pack_command: Callable[[Command], bytes] = hiredis.pack_command  # type: ignore[assignment] # takes any tuple of arguments
 

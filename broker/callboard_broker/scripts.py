@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from callboard_broker.wire import Argument, Command
+    from callboard_broker.packing import Argument, Command
 
 _HEADER = re.compile(r"^-- (KEYS|ARGV):([\w. ]*)$", re.MULTILINE)
 

@@ -24,8 +24,8 @@ from callboard_broker.packing import pack
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-Argument: TypeAlias = "bytes | str | int | float"
-Command: TypeAlias = "tuple[Argument, ...]"
+    from callboard_broker.packing import Argument, Command
+
 Look: TypeAlias = "Callable[[Callable[[], bool]], object]"
 ReplyError = hiredis.ReplyError
 Reply: TypeAlias = "bytes | int | list[Reply] | hiredis.ReplyError | None"

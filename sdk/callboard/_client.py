@@ -45,9 +45,10 @@ if TYPE_CHECKING:
     from callboard._ref import ObjectRef
     from callboard_broker.broker import Broker
     from callboard_broker.envelope import Outcome
+    from callboard_broker.packing import Argument, Command
     from callboard_broker.records import ClientRecord
     from callboard_broker.segments import Segments
-    from callboard_broker.wire import Argument, Command, Wire
+    from callboard_broker.wire import Wire
 
 _log = logging.getLogger(__name__)
 

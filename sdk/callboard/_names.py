@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from callboard._client import Client
     from callboard._definition import ClassInfo
     from callboard._options import ActorOptions
-    from callboard_broker.wire import Command, Reply
+    from callboard_broker.packing import Command
+    from callboard_broker.wire import Reply
 
 #: What a handle needs of a record, and what tells whether there will be one.
 _READ: Final = (

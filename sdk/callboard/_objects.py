@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from callboard._client import Client
     from callboard._holding import Hold
-    from callboard_broker.wire import Command
+    from callboard_broker.packing import Command
 
 #: What the inbox entries begin with that say that an object has its value.
 OBJECT: Final = b"object:"

@@ -23,7 +23,8 @@ from callboard_broker.wire import Reply, checked
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from callboard_broker.wire import Argument, Command, Wire
+    from callboard_broker.packing import Argument, Command
+    from callboard_broker.wire import Wire
 
 #: A packed command, and what takes its reply.
 Unacknowledged: TypeAlias = "tuple[bytes, Callable[[Reply], None]]"

@@ -17,7 +17,7 @@ from callboard_supervisor.task_settling import TaskSettling
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from callboard_broker.wire import Command
+    from callboard_broker.packing import Command
     from callboard_supervisor.link import Link
 
 _log = logging.getLogger(__name__)

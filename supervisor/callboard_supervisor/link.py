@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from callboard_broker.broker import Broker
-    from callboard_broker.wire import Argument, Command, Reply, Wire
+    from callboard_broker.packing import Argument, Command
+    from callboard_broker.wire import Reply, Wire
 
 T = TypeVar("T")
 

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from callboard_broker.packing import Command
     from callboard_broker.records import ActorRecord
-    from callboard_broker.wire import Command, Reply
+    from callboard_broker.wire import Reply
     from callboard_supervisor.house import House
     from callboard_supervisor.residents import TaskWorker
 

@@ -25,8 +25,9 @@ from callboard_supervisor.residents import TaskWorker
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from callboard_broker.packing import Argument
     from callboard_broker.records import NodeRecord
-    from callboard_broker.wire import Argument, Reply
+    from callboard_broker.wire import Reply
     from callboard_supervisor.burial import Burial
     from callboard_supervisor.house import House
     from callboard_supervisor.nursery import Spawned, SpawnFailed

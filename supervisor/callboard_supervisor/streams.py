@@ -11,7 +11,8 @@ from callboard_broker.wire import checked, entries, fields, items, text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from callboard_broker.wire import Command, Wire
+    from callboard_broker.packing import Command
+    from callboard_broker.wire import Wire
     from callboard_supervisor.house import House
 
 _log = logging.getLogger(__name__)

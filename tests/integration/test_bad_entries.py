@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,7 +22,10 @@ from callboard_broker.broker import Broker
 from callboard_broker.clusterkey import ClusterKey
 from callboard_broker.envelope import Outcome, call_fields
 from callboard_broker.operations import actors
-from callboard_broker.wire import Command, ReplyError, entries, integer, items, text
+from callboard_broker.wire import ReplyError, entries, integer, items, text
+
+if TYPE_CHECKING:
+    from callboard_broker.packing import Command
 
 BOUND = 60
 EACH = 100

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
@@ -30,7 +30,10 @@ from callboard_broker.clusterkey import ClusterKey
 from callboard_broker.envelope import seal_fields
 from callboard_broker.operations import tasks
 from callboard_broker.records import TaskRecord
-from callboard_broker.wire import Argument, mapping, text
+from callboard_broker.wire import mapping, text
+
+if TYPE_CHECKING:
+    from callboard_broker.packing import Argument
 
 #: Seconds by which something that is not the 30 s of a timeout has happened.
 BOUND = 10

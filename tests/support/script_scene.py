@@ -6,8 +6,9 @@ from typing import TypeAlias
 from tests.support.script_models.things import NOW, Answer, Group, Hash, Name, Scores, Stream, Thing
 from tests.support.script_world import Key
 
+from callboard_broker.packing import Command
 from callboard_broker.scripts import Script
-from callboard_broker.wire import Command, Reply, ReplyError, entries, integer, items, mapping, text
+from callboard_broker.wire import Reply, ReplyError, entries, integer, items, mapping, text
 
 __all__ = ["CLEAR", "DUMP", "LOOK", "World", "inputs", "read", "shown", "told"]
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from callboard_broker.packing import Command
 from callboard_broker.scripts import Script
-from callboard_broker.wire import Command
 
 __all__ = ["LASTING", "Key", "arguments_of", "build", "command_of"]
 

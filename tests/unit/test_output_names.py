@@ -7,7 +7,8 @@ from typing import Any
 from callboard_broker.broker import Broker
 from callboard_broker.clusterkey import ClusterKey
 from callboard_broker.output import KIND, Batch
-from callboard_broker.wire import Argument, Command, Reply
+from callboard_broker.packing import Argument, Command
+from callboard_broker.wire import Reply
 from callboard_supervisor.output import Output
 from callboard_supervisor.residents import Resident
 

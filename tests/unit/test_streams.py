@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from callboard_broker.errors import BrokerUnreachableError
-from callboard_broker.wire import Command, Reply
+from callboard_broker.packing import Command
+from callboard_broker.wire import Reply
 from callboard_supervisor.streams import StreamReader
 
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from callboard_broker.deaths import DeathCause
     from callboard_broker.envelope import Signer
     from callboard_broker.keys import Keyspace
+    from callboard_broker.packing import Argument, Command
     from callboard_broker.records import ActorRecord
-    from callboard_broker.wire import Argument, Command
 
 
 def create(keys: Keyspace, client: str, record: ActorRecord, creation: Sequence[Argument]) -> Command:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from callboard_broker.envelope import Call, Outcome, Signer
     from callboard_broker.keys import Keyspace
-    from callboard_broker.wire import Argument, Command
+    from callboard_broker.packing import Argument, Command
 
 #: What a worker is told about a call: to take back what that has called.
 RECALL: Final = "recall"

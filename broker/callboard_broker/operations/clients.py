@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from callboard_broker.keys import Keyspace
+    from callboard_broker.packing import Argument, Command
     from callboard_broker.records import ClientRecord
-    from callboard_broker.wire import Argument, Command
 
 
 def register(keys: Keyspace, record: ClientRecord) -> Command:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from callboard_broker.envelope import Call, Outcome, Signer
     from callboard_broker.keys import Keyspace
+    from callboard_broker.packing import Argument, Command
     from callboard_broker.records import ActorRecord
-    from callboard_broker.wire import Argument, Command
 
 
 _TEXTS: Final = ("actor", "class_name", "name", "method", "call", "cause", "entry")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from callboard_broker.wire import Argument, Command
+    from callboard_broker.packing import Argument, Command
 
 #: Milliseconds for which a read blocks in the server; below the wire's bound of silence.
 _BLOCK_MS: Final = 10_000

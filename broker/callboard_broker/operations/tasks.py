@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from callboard_broker.envelope import Outcome
     from callboard_broker.keys import Keyspace
-    from callboard_broker.wire import Argument, Command
+    from callboard_broker.packing import Argument, Command
 
 #: Fields of a task that are signed beside its body, in order.
 SIGNED: Final = ("call", "function", "name", "retries", "opts", "queue")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from callboard.util._reading import Reader
-    from callboard_broker.wire import Command
+    from callboard_broker.packing import Command
 
 
 @click.command(

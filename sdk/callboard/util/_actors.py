@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from callboard.util._reading import Reader
+    from callboard_broker.packing import Command
     from callboard_broker.records import ActorOutline, ActorRecord, NodeRecord
-    from callboard_broker.wire import Command
 
 
 class Describer:

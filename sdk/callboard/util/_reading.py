@@ -20,7 +20,8 @@ from callboard_broker.wire import Wire, checked, entries, fields, items, text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from callboard_broker.wire import Command, Reply
+    from callboard_broker.packing import Command
+    from callboard_broker.wire import Reply
 
 #: Records per pipeline: enough to hide the round trips, few enough that the server's replies stay small.
 BATCH: Final = 500

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from callboard.worker._settings import Settings
     from callboard_broker.deaths import DeathCause
     from callboard_broker.envelope import Call
+    from callboard_broker.packing import Argument, Command
     from callboard_broker.records import ActorRecord
     from callboard_broker.seen import Ledger
-    from callboard_broker.wire import Argument, Command, Reply
+    from callboard_broker.wire import Reply
 
 _log = logging.getLogger(__name__)
 

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from callboard.worker._executor import Line
     from callboard.worker._runner import Runner
     from callboard_broker.envelope import Call, Outcome
-    from callboard_broker.wire import Command, Reply, Wire
+    from callboard_broker.packing import Command
+    from callboard_broker.wire import Reply, Wire
 
 #: Seconds after which the answers to commits are read; until then the journal keeps what they settle.
 COLLECT: Final = 0.02

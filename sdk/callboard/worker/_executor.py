@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from callboard.worker._replies import Replies
     from callboard.worker._watch import Watch
     from callboard_broker.envelope import Call
+    from callboard_broker.packing import Command
     from callboard_broker.page import StatusPage
-    from callboard_broker.wire import Command
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from callboard.worker._executor import Executor
     from callboard.worker._replies import Replies
     from callboard.worker._settings import Settings
-    from callboard_broker.wire import Command
+    from callboard_broker.packing import Command
 
 _log = logging.getLogger(__name__)
 

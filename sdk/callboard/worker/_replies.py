@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from callboard_broker.envelope import Signer
     from callboard_broker.journal import Journal
     from callboard_broker.operations.calls import CommitWriter
+    from callboard_broker.packing import Command
     from callboard_broker.page import StatusPage
     from callboard_broker.seen import Finished
-    from callboard_broker.wire import Command, Reply, Wire
+    from callboard_broker.wire import Reply, Wire
 
 #: Outcomes that are sent together at most.
 _TOGETHER: Final = 64

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from callboard.worker._runner import Runner
     from callboard.worker._watch import Watch
     from callboard_broker.envelope import Call, Outcome
+    from callboard_broker.packing import Command
     from callboard_broker.page import StatusPage
-    from callboard_broker.wire import Command
 
 #: Nanoseconds from which a method counts as slow: outcomes before it do not wait for it.
 _SLOW_NS: Final = 300_000

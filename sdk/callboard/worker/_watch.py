@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from callboard.worker._settings import Settings, TaskSettings
+    from callboard_broker.packing import Command
     from callboard_broker.page import StatusPage
-    from callboard_broker.wire import Command
 
 _log = logging.getLogger(__name__)
 

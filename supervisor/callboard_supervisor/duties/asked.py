@@ -9,7 +9,8 @@ from callboard_broker.errors import BrokerRefusedError
 from callboard_supervisor.streams import BLOCK_MS, StreamReader
 
 if TYPE_CHECKING:
-    from callboard_broker.wire import Command, Wire
+    from callboard_broker.packing import Command
+    from callboard_broker.wire import Wire
     from callboard_supervisor.caretaker import Caretaker
     from callboard_supervisor.duties.clients import ClientWatch
     from callboard_supervisor.house import House
