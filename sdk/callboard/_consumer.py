@@ -118,10 +118,11 @@ class Consumer:
             if isinstance(reply, ReplyError):
                 raise _trouble(str(reply))
             for entry, flat in stream_entries(reply):
-                self.last = entry
                 if flat:
                     self.arrived.append(flat)  # type: ignore[arg-type] # what is in streams is strings
                     came += len(flat)
+                # After it is in hand: another connection begins behind this.
+                self.last = entry
         # When several had come by now, the next read is to bring all that come until then, in one reply.
         self._lone = came == _ALONE
         self._torn = False

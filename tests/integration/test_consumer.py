@@ -1,5 +1,6 @@
 """I1: how a client reads its inbox: each outcome once and in order, whatever breaks or interrupts."""
 
+from collections import deque
 from collections.abc import Iterator
 from types import ModuleType
 
@@ -196,6 +197,27 @@ def test_a_reader_that_was_interrupted_while_it_took_something_in_reads_again(
     with pytest.raises(BrokerUnreachableError, match="interrupted"):
         consumer.ask()
     consumer.reconnect()
+    assert read(consumer, 1) == ["outcome"]
+
+
+def test_an_outcome_that_was_read_and_not_kept_is_read_again(inbox: Inbox) -> None:
+    """Wherever a signal interrupts a reader: the next connection goes on behind what is in hand, and no further."""
+    consumer = inbox.consumer()
+    consumer.ask()
+    inbox.put("outcome")
+
+    class Interrupted(deque[list[bytes]]):
+        def append(self, _entry: list[bytes]) -> None:
+            raise KeyboardInterrupt
+
+    consumer.arrived = Interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        consumer.take()
+
+    consumer.arrived = deque()
+    consumer.reconnect()
+    consumer.ask()
+    assert consumer.wire.readable(SOON), "the outcome was to come again"
     assert read(consumer, 1) == ["outcome"]
 
 
