@@ -33,7 +33,7 @@ def bound(connected: socket.socket) -> None:
     """Let the kernel end reads and writes that nobody answers, at no cost per call."""
     # Python waits for ever for the bytes of TLS, whatever the kernel says. Only such sockets tell what is pending.
     connected.settimeout(SILENCE if hasattr(connected, "pending") else None)
-    silence = struct.pack("ll", int(SILENCE), 0)
+    silence = _timeval(int(SILENCE * 1000))
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, silence)
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, silence)
     if connected.family != socket.AF_UNIX:
@@ -46,8 +46,12 @@ def bound(connected: socket.socket) -> None:
 
 def nap(connected: socket.socket, milliseconds: int) -> None:
     """Let the kernel end a read after so long in which nothing comes; whoever reads asks again."""
-    timeout = struct.pack("ll", *divmod(milliseconds * 1000, 1_000_000))
-    connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(milliseconds))
+
+
+def _timeval(milliseconds: int) -> bytes:
+    seconds, rest = divmod(milliseconds, 1000)
+    return struct.pack("ll", seconds, rest * 1000)
 
 
 def too_long(since: float) -> bool:

@@ -34,6 +34,8 @@ _MAC_BYTES: Final = 16
 
 #: What a MAC takes behind a head, with the space before it.
 _TAIL_BYTES: Final = 1 + 2 * _MAC_BYTES
+#: What a MAC covers of a head and a body.
+_COVERED: Final = b"%d:%b%d:%b"
 #: A head and a body.
 Sealable: TypeAlias = tuple[bytes, bytes]
 
@@ -67,7 +69,7 @@ class Signer:
         """Return a head with the MAC of head and body behind it: how calls and outcomes travel."""
         mac, size = self._base.copy(), len(body)
         content = body if size <= LARGE else hashlib.sha256(body).digest()
-        mac.update(b"%d:%b%d:%b" % (len(head), head, size, content))
+        mac.update(_COVERED % (len(head), head, size, content))
         return b"%b %b" % (head, mac.hexdigest().encode())
 
     def unseal(self, sealed: bytes, body: bytes) -> bytes | None:
@@ -82,7 +84,7 @@ class Signer:
         """
         mac = self._base.copy()
         covered = [
-            b"%d:%b%d:%b" % (len(head), head, len(body), body if len(body) <= LARGE else hashlib.sha256(body).digest())
+            _COVERED % (len(head), head, len(body), body if len(body) <= LARGE else hashlib.sha256(body).digest())
             for head, body in parts
         ]
         mac.update(b"".join(covered))
@@ -266,7 +268,7 @@ def open_outcomes(signer: Signer, entry: Sequence[bytes]) -> list[Outcome]:
         ForgedEntryError: It is not ours.
     """
     sealed, body, *others = entry
-    head = sealed[:-_TAIL_BYTES]
+    head = without_mac(sealed)
     parts = [(head, body)]
     if others:
         parts += zip(others[::2], others[1::2], strict=True)

@@ -175,11 +175,7 @@ class Wire:
                 if least != self._least:
                     self._wait_for(least)
                 least = 1
-                data = self._socket.recv(_CHUNK)
-                if not data:
-                    raise ConnectionResetError("closed by the server")
-                self._asked_at = 0.0
-                reader.feed(data)
+                self._take_in()
         except (BlockingIOError, TimeoutError):
             # Where there are naps, the kernel has only ended one.
             if self._naps and self._pending is None and self.readable(int(_silence.SILENCE * 1000)):
@@ -205,18 +201,13 @@ class Wire:
         Args:
             wait: Wait for it, for as long as `nap` has said.
         """
-        reader = self._reader
-        if reader.has_data():
+        if self._reader.has_data():
             return True
         if self._pending is not None:
             # Python reads TLS without flags, and waits by itself.
             return self.readable(self._naps if wait else 0)
         try:
-            data = self._socket.recv(_CHUNK, 0 if wait else socket.MSG_DONTWAIT)
-            if not data:
-                raise ConnectionResetError("closed by the server")
-            self._asked_at = 0.0
-            reader.feed(data)
+            self._take_in(0 if wait else socket.MSG_DONTWAIT)
         except BlockingIOError:
             return False
         except OSError as error:
@@ -225,6 +216,13 @@ class Wire:
             self.broken = True
             raise
         return True
+
+    def _take_in(self, flags: int = 0) -> None:
+        data = self._socket.recv(_CHUNK, flags)
+        if not data:
+            raise ConnectionResetError("closed by the server")
+        self._asked_at = 0.0
+        self._reader.feed(data)
 
     def _broke(self, error: OSError) -> BrokerUnreachableError:
         self.broken = True

@@ -189,9 +189,8 @@ def sealed_note(packed: bytes, signer: Callable[[str], Signer]) -> bytes:
     command = unpack(packed)
     if command[:2] != [b"EVALSHA", script("commit").sha.encode()]:
         return packed
-    *before, head, body = command
-    caller = command[CommitWriter.FIXED - 2].decode()
-    return pack((*before, signer(caller).seal(head, body), body))
+    *_, caller, _, _, head, body = command
+    return pack((*command[:-2], signer(caller.decode()).seal(head, body), body))
 
 
 _ALONE: Final = b"*14\r\n%b" + b"$%d\r\n%b\r\n" * 4
